@@ -1,0 +1,1 @@
+"""The command line: `lakesight <verb>`. Importing it is cheap; verbs import what they need."""

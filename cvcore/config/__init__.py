@@ -1,0 +1,1 @@
+"""Configuration: schemas, overrides, composition. Inert data; importing it is cheap."""

@@ -1,0 +1,83 @@
+"""Schemas of `run`, `tracking`, `compute`, `registry`, `serving`, `monitoring`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cvcore.config.schema.info import opt
+
+
+@dataclass
+class RunConf:
+    """This run's identity."""
+
+    id: str | None = opt(None, "MLflow run to continue; null: one is created.", advanced=True)
+    title: str | None = opt(None, "What people call this run.")
+    dir: str | None = opt(
+        None, "The run's folder: log, checkpoints, reports; null: runs/<time>-<task>."
+    )
+    durable_dir: str | None = opt(
+        None, "Where checkpoints are copied, e.g. a Volume; null: they stay in the run's folder."
+    )
+    resume: str = opt(
+        "auto",
+        "Continue from the run folder's newest whole checkpoint: if there is one, never, "
+        "or refuse to start without one.",
+        choices=("auto", "never", "must"),
+    )
+
+
+@dataclass
+class TrackingConf:
+    """Where metrics go."""
+
+    uri: str | None = opt(
+        None, "MLflow tracking server; null: MLFLOW_TRACKING_URI, else sqlite:///mlruns.db."
+    )
+    experiment: str = opt("lakesight", "MLflow experiment.")
+    log_model: bool = opt(True, "Log the best model so that it loads in a clean process.")
+    num_images: int = opt(
+        8,
+        "Fixed validation images whose predictions are logged at each evaluation.",
+        bounds=(0, 256),
+    )
+
+
+@dataclass
+class ComputeConf:
+    """Where it runs. Keys are Databricks ClusterSpec names where both exist."""
+
+    kind: str = opt("local", "Which launcher runs it.", choices=("local",))
+    num_devices: int = opt(
+        1, "Processes, one per device; 0: as many as there are GPUs.", bounds=(0, 1024)
+    )
+
+
+@dataclass
+class RegistryConf:
+    """The model registry."""
+
+    register_as: str | None = opt(
+        None,
+        "Register the best model under this name (Unity Catalog: catalog.schema.model); "
+        "null: don't.",
+    )
+
+
+@dataclass
+class ServingConf:
+    """What a served model answers."""
+
+    score_threshold: float = opt(
+        0.3, "Predictions below this score are not shown. Never applied before AP.", bounds=(0, 1)
+    )
+
+
+@dataclass
+class MonitoringConf:
+    """What is watched while training."""
+
+    system_metrics: bool = opt(True, "Log CPU, memory, disk and GPU use.")
+    sample_interval_s: float = opt(
+        10.0, "Time between two samples.", unit="s", bounds=(1, 3600), advanced=True
+    )

@@ -1,0 +1,1 @@
+"""Data sets: records, readers, label space, contract, statistics, transforms."""

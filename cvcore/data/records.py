@@ -1,0 +1,137 @@
+"""What a reader yields: one `Record` per image, in the source's own ids and units, without pixels.
+
+Torch-free. Pixels are decoded later by `cvcore.data.images`; source ids become contiguous
+indices in `cvcore.data.samples`, through the one `LabelSpace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypedDict
+
+SPLITS = ("train", "val", "test")
+
+
+class Rle(TypedDict):
+    """COCO run-length mask. Source: pycocotools `maskApi`; column-major runs, background first."""
+
+    size: list[int]  # [height, width], pixels
+    counts: str | bytes | list[int]  # compressed (str, bytes) or plain runs
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Where an image's encoded bytes are: a file, or bytes held by a table row."""
+
+    path: Path | None = None
+    data: bytes | None = None
+
+    def read(self) -> bytes:
+        """Return the encoded bytes. Raises OSError when the file can't be read."""
+        if self.data is not None:
+            return self.data
+        assert self.path is not None
+        return self.path.read_bytes()
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path is not None else "<bytes>"
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A class as its source declares it."""
+
+    source_id: int | str
+    name: str
+    isthing: bool = True
+    color: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One object in source units.
+
+    Attributes:
+        annotation_id: the source's id, for messages.
+        source_category: the source's category id.
+        bbox_xywh: left, top, width, height in absolute pixels (COCO), or None.
+        segmentation: polygons [[x1, y1, ...], ...] or an `Rle`, or None.
+        area: pixels, as the source says (COCO's size ranges use it), or None.
+        iscrowd: COCO's crowd flag; such objects are ignored by the metric, never trained on.
+    """
+
+    annotation_id: int | str
+    source_category: int | str
+    bbox_xywh: tuple[float, float, float, float] | None = None
+    segmentation: list[list[float]] | Rle | None = None
+    area: float | None = None
+    iscrowd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PanopticSegment:
+    """One segment of a panoptic PNG; its id is R + 256 G + 256^2 B. Source: COCO panoptic."""
+
+    segment_id: int
+    source_category: int | str
+    iscrowd: bool = False
+    area: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One image and everything its source says about it; only the task's fields are set.
+
+    Attributes:
+        image_id: unique in its split.
+        image: where the encoded image is.
+        size_hw: (height, width) in pixels as the source declares it, or None if it does not.
+        annotations: objects (detection, instance segmentation).
+        source_category: the image's class (classification).
+        mask: a PNG of source category ids (semantic) or segment ids (panoptic).
+        segments: the panoptic PNG's segments.
+        metadata: further columns of the source, for slices.
+    """
+
+    image_id: int | str
+    image: ImageRef
+    size_hw: tuple[int, int] | None = None
+    annotations: tuple[Annotation, ...] = ()
+    source_category: int | str | None = None
+    mask: ImageRef | None = None
+    segments: tuple[PanopticSegment, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class Split(Protocol):
+    """One split of a data set: indexed lazily, cheap to pickle to workers.
+
+    `name` is train, val or test; `categories` are what this split's source declares (it may be
+    fewer than another split's); `files` are annotation files read, for the fingerprint.
+    """
+
+    name: str
+    categories: Sequence[Category]
+    files: Sequence[Path]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Record: ...
+
+
+@dataclass(frozen=True)
+class ListSplit:
+    """A split held in memory: what most readers return."""
+
+    name: str
+    categories: Sequence[Category]
+    records: Sequence[Record]
+    files: Sequence[Path] = ()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Record:
+        return self.records[index]

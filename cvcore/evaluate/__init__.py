@@ -1,0 +1,1 @@
+"""Evaluation: streaming metrics equal to the reference implementations, and their report."""

@@ -1,0 +1,1 @@
+"""Metrics: records, the spool that survives an outage, streams, names."""

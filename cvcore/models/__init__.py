@@ -1,0 +1,1 @@
+"""Models: from a checkpoint or a config to an HF model that fits the label space."""

@@ -1,0 +1,1 @@
+"""Training: the readable story of a run, its checkpoints, its exact resume."""

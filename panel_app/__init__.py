@@ -1,0 +1,1 @@
+"""Lakesight's web app and notebook widgets. Arrives after the core."""

@@ -1,0 +1,1 @@
+"""From a saved model folder to predictions: artifact, predictor, MLflow pyfunc."""

@@ -1,0 +1,123 @@
+"""A saved model folder as a function from images to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cvcore.data.images import decode
+from cvcore.data.normalise import normalise
+from cvcore.data.records import ImageRef
+from cvcore.data.samples import Prediction, Sample, Target, Truth
+from cvcore.data.transforms import fit_transform
+from cvcore.serve import artifact as artifacts
+from cvcore.serve import payload
+from cvcore.tasks.base import Encoded
+from cvcore.tasks.registry import get_task
+
+MAX_PIXELS = 100_000_000
+
+
+class Predictor:
+    """A model ready to predict, on the GPU where there is one.
+
+    Example:
+        >>> predictor = Predictor.load(Path("runs/demo/best"))  # doctest: +SKIP
+        >>> predictor.predict([image_HW3])[0].boxes_N4  # doctest: +SKIP
+    """
+
+    def __init__(self, artifact: artifacts.Artifact, device: str | None = None) -> None:
+        """Build the model of a read artifact; `device` is chosen when None."""
+        self.artifact = artifact
+        self.labels = artifact.labels
+        self.task = get_task(artifact.task.kind, artifact.model, artifact.task)
+        self.model, self.processor = self.task.load(artifact.model, artifact.labels)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model.to(self.device).eval()
+        self._fit = fit_transform(artifact.model)
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> Predictor:
+        """Return the predictor of a saved model folder.
+
+        Raises:
+            ModelError: the folder is not a whole Lakesight model.
+        """
+        return cls(artifacts.read(folder), device)
+
+    def batch(self, images: Sequence[NDArray[np.uint8]]) -> tuple[dict[str, Any], list[Truth]]:
+        """Return the model's inputs (on the device) and the empty truths of uint8 RGB images."""
+        items: list[Encoded] = []
+        truths: list[Truth] = []
+        for i, image_HW3 in enumerate(images):
+            size_hw = (image_HW3.shape[0], image_HW3.shape[1])
+            sample = self._fit(Sample(i, image_HW3, Target(), f"image {i}", size_hw))
+            pixels_3HW = np.ascontiguousarray(sample.image_HW3.transpose(2, 0, 1))
+            items.append(Encoded(pixels_3HW, {}))
+            truths.append(Truth(i, size_hw, Target()))
+        pixels_B3HW = torch.from_numpy(np.stack([item.pixel_values_3HW for item in items]))
+        inputs = {
+            "pixel_values": normalise(
+                pixels_B3HW.to(self.device, non_blocking=True),
+                self.artifact.model.image_mean,
+                self.artifact.model.image_std,
+                self.model.dtype,
+            )
+        }
+        return inputs, truths
+
+    @torch.inference_mode()
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Return one prediction per image, at the image's own size, without a threshold.
+
+        Args:
+            images: uint8 [H, W, 3] RGB, of any sizes; they make one batch.
+        """
+        if not images:
+            return []
+        inputs, truths = self.batch(images)
+        return self.task.predict(self.model(**inputs), truths)
+
+    def stream(
+        self, refs: Sequence[ImageRef], batch_size: int = 16
+    ) -> Iterator[tuple[ImageRef, NDArray[np.uint8], Prediction]]:
+        """Yield (reference, decoded image, prediction) of many encoded images, batch by batch.
+
+        Raises:
+            DataError: an image that can't be decoded.
+        """
+        for start in range(0, len(refs), batch_size):
+            chunk = refs[start : start + batch_size]
+            images = [decode(ref, MAX_PIXELS) for ref in chunk]
+            predictions = self.predict(images)
+            for offset, (ref, image, prediction) in enumerate(
+                zip(chunk, images, predictions, strict=True)
+            ):
+                yield ref, image, replace(prediction, image_id=start + offset)
+
+    def answers(
+        self, refs: Sequence[ImageRef], score_threshold: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Return `payload.answer` of each encoded image.
+
+        Args:
+            refs: encoded images.
+            score_threshold: instead of the model's own (its class thresholds too).
+        """
+        own = score_threshold is None
+        return [
+            payload.answer(
+                prediction,
+                self.labels,
+                (image.shape[0], image.shape[1]),
+                self.artifact.score_threshold if score_threshold is None else score_threshold,
+                self.artifact.class_thresholds if own else {},
+            )
+            for _, image, prediction in self.stream(refs)
+        ]

@@ -1,0 +1,93 @@
+"""The model as an MLflow pyfunc: loads in a clean process, with the code it needs inside.
+
+Written as "models from code" (no pickle): MLflow runs `model_code.py` to get the model.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+from cvcore.errors import DataError
+from cvcore.serve import artifact, payload
+from cvcore.serve.requirements import pinned
+
+ARTIFACT = "model"
+
+
+class LakesightModel(mlflow.pyfunc.PythonModel):
+    """Answers a column `image` of base64 text with one JSON text per row."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the model folder that was logged."""
+        from cvcore.serve.predictor import Predictor
+
+        self.predictor = Predictor.load(Path(context.artifacts[ARTIFACT]))
+
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002 (MLflow passes it)
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return a frame with one column `answer`: the JSON of `payload.answer` for each row.
+
+        Args:
+            context: MLflow's.
+            model_input: a column `image`: encoded images as base64 text.
+            params: `score_threshold` (below 0: the model's own).
+
+        Raises:
+            DataError: an image that can't be used; the message names the row.
+        """
+        threshold = float((params or {}).get("score_threshold", -1.0))
+        refs = []
+        for row, value in enumerate(model_input["image"]):
+            try:
+                refs.append(payload.image_ref(value))
+            except DataError as error:
+                raise DataError(f"row {row}: {error}") from error
+        answers = self.predictor.answers(refs, None if threshold < 0 else threshold)
+        return pd.DataFrame({"answer": [json.dumps(a) for a in answers]})
+
+
+def signature() -> ModelSignature:
+    """Return the signature: `image` (base64 text) -> `answer` (JSON text)."""
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "image")]),
+        outputs=Schema([ColSpec(DataType.string, "answer")]),
+        params=ParamSchema([ParamSpec("score_threshold", DataType.double, -1.0)]),
+    )
+
+
+def log_model(folder: Path, register_as: str | None = None) -> str:
+    """Log a saved model folder to the active MLflow run; return the model's URI.
+
+    Args:
+        folder: what `artifact.save` wrote.
+        register_as: also make a version of this registered model.
+    """
+    described = artifact.read(folder)
+    package = Path(__file__).parents[1]
+    info = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(Path(__file__).with_name("model_code.py")),
+        artifacts={ARTIFACT: str(folder)},
+        code_paths=[str(package)],
+        signature=signature(),
+        pip_requirements=pinned(),
+        registered_model_name=register_as,
+        metadata={
+            "task": described.task.kind,
+            "label_space": described.labels.hash,
+            "licence": described.model.licence,
+            "data_fingerprint": described.fingerprint,
+        },
+    )
+    return str(info.model_uri)

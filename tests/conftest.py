@@ -1,0 +1,43 @@
+"""Fixtures of every test: no network, one thread per process, tracking in a temporary folder."""
+
+import os
+
+# Before any import of torch or transformers: two xdist workers share two cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ["DS_ACCELERATOR"] = "cpu"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+os.environ.pop("LAKESIGHT_CONF_PATH", None)
+
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _own_tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test tracks into its own SQLite file, never into the checkout."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlruns.db")
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache shared by all tests of a session and all xdist workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder = shared / "lakesight-cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bccd() -> Path:
+    """The blood-cell detection set beside the checkout; the test is skipped without it."""
+    root = ROOT.parent / "shared" / "data" / "bccd"
+    if not root.is_dir():
+        pytest.skip("the BCCD data set is not beside the checkout")
+    return root

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo app test lint bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## train, evaluate and predict on the built-in digits: about 3 minutes on 2 cores
 	$(BIN)/lakesight demo
+
+app: $(STAMP) ## look at your runs in the browser (MLflow's pages on 127.0.0.1:5000)
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns.db --host 127.0.0.1 --port 5000
 
 test: $(STAMP) lint ## lint, types, architecture and every test
 	$(BIN)/python -m pytest -n auto --dist worksteal

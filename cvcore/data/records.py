@@ -23,10 +23,11 @@ class Rle(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """Where an image's encoded bytes are: a file, or bytes held by a table row."""
+    """Where an image's encoded bytes are: a file, or bytes of the table row called `name`."""
 
     path: Path | None = None
     data: bytes | None = None
+    name: str = "<bytes>"
 
     def read(self) -> bytes:
         """Return the encoded bytes. Raises OSError when the file can't be read."""
@@ -36,7 +37,7 @@ class ImageRef:
         return self.path.read_bytes()
 
     def __str__(self) -> str:
-        return str(self.path) if self.path is not None else "<bytes>"
+        return str(self.path) if self.path is not None else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Record:
         source_category: the image's class (classification).
         mask: a PNG of source category ids (semantic) or segment ids (panoptic).
         segments: the panoptic PNG's segments.
+        ignore_value: the value of unlabelled pixels in a semantic `mask`, or None.
         metadata: further columns of the source, for slices.
     """
 
@@ -102,19 +104,27 @@ class Record:
     source_category: int | str | None = None
     mask: ImageRef | None = None
     segments: tuple[PanopticSegment, ...] = ()
+    ignore_value: int | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
 class Split(Protocol):
-    """One split of a data set: indexed lazily, cheap to pickle to workers.
+    """One split of a data set: indexed lazily, cheap to pickle to workers."""
 
-    `name` is train, val or test; `categories` are what this split's source declares (it may be
-    fewer than another split's); `files` are annotation files read, for the fingerprint.
-    """
+    @property
+    def name(self) -> str:
+        """One of train, val, test."""
+        ...
 
-    name: str
-    categories: Sequence[Category]
-    files: Sequence[Path]
+    @property
+    def categories(self) -> Sequence[Category]:
+        """What this split's source declares; it may be fewer than another split's."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Annotation files read, for the fingerprint."""
+        ...
 
     def __len__(self) -> int: ...
 

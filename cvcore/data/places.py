@@ -1,0 +1,113 @@
+"""From what a person writes as a path to a path this machine can open.
+
+Torch-free and light.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote
+
+from cvcore.errors import DataError
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(.*)$", re.DOTALL)
+
+
+def localise(path: str) -> Path:
+    """Return the path under which this machine mounts what `path` names.
+
+    `dbfs:/Volumes/...` is `/Volumes/...`, any other `dbfs:/x` is `/dbfs/x`, `file:/x` is `/x`,
+    `~` is the home folder; anything else stays as it is, relative paths included.
+
+    Raises:
+        DataError: empty, or on a store that is not mounted (s3://, abfss://, https:// ...).
+
+    Source: Databricks docs, "Work with files": what each path form means.
+    """
+    if not path.strip():
+        raise DataError("a path is empty. Give a folder, e.g. data.root=/Volumes/main/vision/cats.")
+    match = _SCHEME.match(path)
+    if match is None:
+        return Path(path).expanduser()
+    scheme, rest = match.group(1).lower(), match.group(2)
+    if scheme not in ("dbfs", "file"):
+        raise DataError(
+            f"path {path!r} is on a store that this machine does not mount ({scheme}:). Put the "
+            "data in a Volume and give /Volumes/<catalog>/<schema>/<volume>/..., or copy it to a "
+            "folder."
+        )
+    absolute = Path("/" + rest.lstrip("/"))
+    if scheme == "file":
+        return Path(unquote(str(absolute)))
+    in_volume = len(absolute.parts) > 1 and absolute.parts[1] == "Volumes"
+    return absolute if in_volume else Path("/dbfs", *absolute.parts[1:])
+
+
+def require_folder(path: Path, key: str) -> Path:
+    """Return `path` if it is a folder; else DataError naming the setting `key` and a neighbour."""
+    if not path.is_dir():
+        raise _missing(path, key, "folder")
+    return path
+
+
+def require_file(path: Path, key: str) -> Path:
+    """Return `path` if it is a file; else DataError naming the setting `key` and a neighbour."""
+    if not path.is_file():
+        raise _missing(path, key, "file")
+    return path
+
+
+def inside(name: str, folder: Path, root: Path, source: Path) -> Path:
+    """Return `folder / name` for a file name that an annotation file gives.
+
+    Args:
+        name: as written in `source`; may have sub-folders.
+        folder: where names start.
+        root: the data set's folder; symbolic links may point anywhere below it or `folder`.
+        source: the annotation file, for the message.
+
+    Raises:
+        DataError: the name, or a symbolic link on its way, leads out of the data set.
+    """
+    path = folder / name
+    # Most names are plain: then only the last part can still be a link, one call per file.
+    if ".." in path.parts or path.is_symlink():
+        real = path.resolve()
+    else:
+        real = _real(path.parent) / path.name
+    if not (real.is_relative_to(_real(folder)) or real.is_relative_to(_real(root))):
+        raise DataError(
+            f"{source} names the file {name!r}, which leads outside the data set {root} (to "
+            f"{real}). Move the file into the data set and give its path relative to {folder}."
+        )
+    return path
+
+
+@lru_cache(maxsize=65536)
+def _real(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def _missing(path: Path, key: str, what: str) -> DataError:
+    if path.exists():
+        return DataError(
+            f"{key} is {path}, which is not a {what}. Give a {what} with {key}=<{what}>."
+        )
+    parent = path.parent
+    while not parent.is_dir() and parent != parent.parent:
+        parent = parent.parent
+    missing = path.relative_to(parent).parts[0]
+    try:
+        names = sorted(p.name for p in parent.iterdir() if not p.name.startswith("."))
+    except OSError:
+        names = []
+    close = difflib.get_close_matches(missing, names, n=1, cutoff=0.5)
+    there = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"
+    nearest = f" Did you mean {str(parent / close[0])!r}?" if close else ""
+    return DataError(
+        f"{key} is {path}, which does not exist; {parent} holds {there}. "
+        f"Set {key} to an existing {what}.{nearest}"
+    )

@@ -60,11 +60,7 @@ def decode(
         DataError: see the table of this module; names the file.
     """
     with _opened(ref) as file:
-        header = read_header(file, ref, max_pixels)
-        file.seek(0)
-        data = file.read()
-        if not is_complete(data, header.format):
-            raise damaged(ref, "truncated: its end marker is missing")
+        header, data = _read(file, ref, max_pixels)
         image_HW3 = _with_cv2(data, header, ref, min_size_hw)
         if image_HW3 is None:
             image_HW3 = _with_pil(header, ref)
@@ -92,7 +88,7 @@ def decode_mask(ref: ImageRef, max_pixels: int = MAX_PIXELS) -> NDArray[np.int32
         DataError: as `decode`, or a file of colours.
     """
     with _opened(ref) as file:
-        header = read_header(file, ref, max_pixels)
+        header, _ = _read(file, ref, max_pixels)
         values = _loaded(header, ref)
     if values.ndim == 3 and values.shape[2] == 3 and (values == values[..., :1]).all():
         values = values[..., 0]
@@ -119,7 +115,7 @@ def decode_panoptic(ref: ImageRef, max_pixels: int = MAX_PIXELS) -> NDArray[np.i
     Source: COCO panoptic format, cocodataset.org/#format-data.
     """
     with _opened(ref) as file:
-        header = read_header(file, ref, max_pixels)
+        header, _ = _read(file, ref, max_pixels)
         if header.pil.mode not in ("RGB", "RGBA", "P"):
             raise DataError(
                 f"panoptic PNG {ref} is of mode {header.pil.mode}; RGB is needed, where "
@@ -160,6 +156,16 @@ def _opened(ref: ImageRef) -> Iterator[IO[bytes]]:
         ) from error
     with file:
         yield file
+
+
+def _read(file: IO[bytes], ref: ImageRef, max_pixels: int) -> tuple[Header, bytes]:
+    """Return header and bytes of a file that has its end."""
+    header = read_header(file, ref, max_pixels)
+    file.seek(0)
+    data = file.read()
+    if not is_complete(data, header.format):
+        raise damaged(ref, "truncated: its end marker is missing")
+    return header, data
 
 
 def _with_cv2(

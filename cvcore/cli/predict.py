@@ -1,0 +1,134 @@
+"""`lakesight predict`: a saved model on pictures or a data set; JSON lines and drawn pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvcore.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from cvcore.data.records import ImageRef
+
+HELP = "predict with a saved model on images, folders or a data set"
+
+EXAMPLES = """examples:
+  lakesight predict --model runs/latest/best photo.jpg more/
+  lakesight predict --model runs/latest/best --threshold 0.5 --out answers photos/
+  lakesight predict --model runs/latest/best data=coco data.root=blood --split val
+"""
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    parser.add_argument("--model", required=True, type=Path, help="a run's folder 'best'")
+    parser.add_argument(
+        "--threshold", type=float, help="show objects from this score on (default: the model's)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("predictions"), help="output folder")
+    parser.add_argument("--split", default="val", help="split of a data set given by overrides")
+    parser.add_argument("--no-pictures", action="store_true", help="write predictions.jsonl only")
+    parser.add_argument(
+        "overrides",
+        nargs="+",
+        metavar="IMAGE|FOLDER|OVERRIDE",
+        help="pictures, folders of pictures, or data overrides",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict and write; returns 0.
+
+    Raises:
+        DataError: no such picture, threshold or split, or a picture that can't be decoded.
+        ModelError: the folder is not a model.
+    """
+    if args.threshold is not None and not 0 <= args.threshold <= 1:
+        raise DataError(f"--threshold {args.threshold} is not a score: give a number from 0 to 1.")
+    refs = _refs(args.overrides, args.split)
+
+    from PIL import Image
+    from tqdm import tqdm
+
+    from cvcore.data.draw import draw
+    from cvcore.serve import payload
+    from cvcore.serve.predictor import Predictor
+
+    predictor = Predictor.load(args.model)
+    card = predictor.artifact
+    threshold = card.score_threshold if args.threshold is None else args.threshold
+    own = card.class_thresholds if args.threshold is None else {}
+    pictures = args.out / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    lines = args.out / "predictions.jsonl"
+    with lines.open("w") as file:
+        stream = tqdm(predictor.stream(refs), total=len(refs), unit="image", disable=None)
+        for number, (ref, image_HW3, prediction) in enumerate(stream):
+            size_hw = (image_HW3.shape[0], image_HW3.shape[1])
+            row = payload.answer(prediction, predictor.labels, size_hw, threshold, own)
+            file.write(json.dumps({"image": str(ref), **row}) + "\n")
+            if not args.no_pictures:
+                stem = ref.path.stem if ref.path else "image"
+                drawn = draw(
+                    image_HW3, predictor.labels, prediction=prediction, score_threshold=threshold
+                )
+                Image.fromarray(drawn).save(pictures / f"{number:05d}-{stem}.png")
+    print(f"{len(refs)} images -> {lines}")
+    if not args.no_pictures:
+        print(f"pictures    -> {pictures}")
+    return 0
+
+
+def _refs(inputs: list[str], split: str) -> list[ImageRef]:
+    overrides = [item for item in inputs if "=" in item and not Path(item).exists()]
+    paths = [Path(item).expanduser() for item in inputs if item not in overrides]
+    if overrides and paths:
+        raise DataError(
+            f"pictures ({paths[0]}) and data overrides ({overrides[0]}) can't be mixed: "
+            "give one or the other."
+        )
+    return _of_data(overrides, split) if overrides else _of_paths(paths)
+
+
+def _of_data(overrides: list[str], split: str) -> list[ImageRef]:
+    from cvcore.config.composer import load
+    from cvcore.data.readers import open_splits
+
+    config = load(overrides)
+    splits = open_splits(config.data, config.task.kind)
+    if split not in splits:
+        raise DataError(
+            f"the data has no split {split!r}. Splits: {', '.join(splits)}."
+            + did_you_mean(split, splits)
+        )
+    chosen = splits[split]
+    return [chosen[i].image for i in range(len(chosen))]
+
+
+def _of_paths(paths: list[Path]) -> list[ImageRef]:
+    from cvcore.data.records import ImageRef
+
+    refs = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not found:
+                raise DataError(
+                    f"folder {path} holds no picture ({', '.join(sorted(SUFFIXES))}). "
+                    "Give a folder with pictures."
+                )
+            refs += [ImageRef(p) for p in found]
+        elif path.is_file():
+            refs.append(ImageRef(path))
+        else:
+            siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+            raise DataError(
+                f"there is no picture {path}. Check the path." + did_you_mean(path.name, siblings)
+            )
+    return refs

@@ -1,0 +1,59 @@
+"""A task by its kind."""
+
+from __future__ import annotations
+
+from cvcore.config.schema import TASKS, ModelConf, TaskConf
+from cvcore.errors import ConfigError, did_you_mean
+from cvcore.models.build import require_task
+from cvcore.models.families import family_of
+from cvcore.models.source import model_type_of
+from cvcore.tasks.base import Task
+from cvcore.tasks.classification import Classification
+from cvcore.tasks.common import CommonTask
+from cvcore.tasks.detection import Detection
+from cvcore.tasks.instance import InstanceSegmentation
+from cvcore.tasks.panoptic import PanopticSegmentation
+from cvcore.tasks.semantic import SemanticSegmentation
+
+_CLASSES: dict[str, type[CommonTask]] = {
+    cls.kind: cls
+    for cls in (
+        Classification,
+        Detection,
+        SemanticSegmentation,
+        InstanceSegmentation,
+        PanopticSegmentation,
+    )
+}
+
+
+def get_task(kind: str, model: ModelConf, task: TaskConf | None = None) -> Task:
+    """Return the task of a kind for a model.
+
+    The model's configuration is needed before the model itself: workers encode for the format of
+    its head and its input size. For a hub checkpoint only config.json is fetched here.
+
+    Args:
+        kind: one of `cvcore.config.schema.TASKS`.
+        model: checkpoint or model_type, input size and resize.
+        task: gives `max_detections`.
+
+    Raises:
+        ConfigError: no such kind.
+        ModelError: the checkpoint's config.json can't be had or used, or is of another task.
+    """
+    if kind not in _CLASSES:
+        raise ConfigError(
+            f"there is no task {kind!r}. Tasks: {', '.join(TASKS)}.{did_you_mean(kind, TASKS)}"
+        )
+    model_type = model_type_of(model)
+    require_task(model, model_type, kind)
+    family = family_of(model_type)
+    height, width = model.image_size
+    return _CLASSES[kind](
+        head=family.heads[kind],
+        sigmoid=family.sigmoid,
+        image_size=(height, width),
+        resize=model.resize,
+        max_detections=task.max_detections if task else TaskConf().max_detections,
+    )

@@ -182,10 +182,19 @@ def _with_cv2(
         return _sixteen_bits(encoded, ref)
     else:
         return None
-    image = cv2.imdecode(encoded, flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = _imdecode(encoded, flag | cv2.IMREAD_IGNORE_ORIENTATION, ref)
+    cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return image
+
+
+def _imdecode(encoded: NDArray[np.uint8], flags: int, ref: ImageRef) -> NDArray[Any]:
+    try:
+        image = cv2.imdecode(encoded, flags)
+    except cv2.error as error:
+        raise damaged(ref, error.err) from error
     if image is None:
-        raise damaged(ref, f"its {header.format} data can't be decoded")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
+        raise damaged(ref, "its pixels can't be decoded")
+    return image
 
 
 def _reduction(header: Header, min_size_hw: tuple[int, int] | None) -> int:
@@ -200,9 +209,7 @@ def _reduction(header: Header, min_size_hw: tuple[int, int] | None) -> int:
 
 
 def _sixteen_bits(encoded: NDArray[np.uint8], ref: ImageRef) -> NDArray[np.uint8]:
-    image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise damaged(ref, "its 16-bit data can't be decoded")
+    image = _imdecode(encoded, cv2.IMREAD_UNCHANGED, ref)
     image = _TO_8_BITS[image] if image.dtype == np.uint16 else image.astype(np.uint8)
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)

@@ -18,6 +18,8 @@ from cvcore.errors import DataError
 
 Segmentation = list[list[float]] | Rle
 
+_FARTHEST = 1e6  # pycocotools walks every pixel of a polygon's outline, also outside the image
+
 
 def to_rle(
     segmentation: Segmentation,
@@ -33,7 +35,8 @@ def to_rle(
             decoded smaller.
 
     Raises:
-        DataError: a polygon of fewer than three points, or an RLE of another size.
+        DataError: a polygon of fewer than three points or without finite coordinates, or an RLE
+            whose runs are wrong or that is of another size.
     """
     height, width = size_hw
     if isinstance(segmentation, dict):
@@ -52,6 +55,11 @@ def to_rle(
             f"more; got {[len(p) for p in segmentation]}."
         )
     polygons = [np.asarray(p, np.float64) for p in segmentation]
+    if not all((np.abs(p) <= _FARTHEST).all() for p in polygons):  # also NaN
+        raise DataError(
+            f"a polygon has a coordinate that is not a number or beyond {_FARTHEST:.0f} pixels. "
+            "Correct or remove it."
+        )
     if scale_xy != (1.0, 1.0):
         polygons = [(p.reshape(-1, 2) * scale_xy).ravel() for p in polygons]
     parts = coco_mask.frPyObjects([p.tolist() for p in polygons], height, width)
@@ -62,20 +70,44 @@ def compress(rle: Rle) -> Rle:
     """Return an RLE with text `counts`, whether they were runs, bytes or text.
 
     Raises:
-        DataError: the runs do not add up to height x width.
+        DataError: the runs are negative or do not add up to height x width. pycocotools itself
+            would read and write memory that is not the mask's.
     """
     counts = rle["counts"]
     height, width = (int(v) for v in rle["size"])
-    if isinstance(counts, list):
-        if any(run < 0 for run in counts) or sum(counts) != height * width:
-            raise DataError(
-                f"the runs of a run-length mask add up to {sum(counts)}, its size is {height} x "
-                f"{width} = {height * width}. Make the mask again."
-            )
-        return _as_text(
-            coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    runs = np.asarray(counts, np.int64) if isinstance(counts, list) else _runs_of(counts)
+    if (runs < 0).any() or int(runs.sum()) != height * width or height < 1 or width < 1:
+        raise DataError(
+            f"the runs of a run-length mask add up to {int(runs.sum())}, its size is {height} x "
+            f"{width} = {height * width}. Make the mask again."
         )
+    if isinstance(counts, list):
+        whole = {"size": [height, width], "counts": counts}
+        return _as_text(coco_mask.frPyObjects(whole, height, width))
     return _as_text({"size": [height, width], "counts": counts})
+
+
+def _runs_of(counts: str | bytes) -> NDArray[np.int64]:
+    """Return the runs of compressed counts, int64.
+
+    Source: pycocotools maskApi.c, `rleFrString`: little-endian groups of 5 bits, bit 32 = another
+    follows, the last one's bit 16 = sign; from the fourth run on, the difference to two before.
+    """
+    data = counts.encode("utf-8") if isinstance(counts, str) else counts
+    bits = np.frombuffer(data, np.uint8).astype(np.int64) - 48
+    is_last = (bits & 32) == 0
+    if not len(bits) or bits.min() < 0 or bits.max() > 63 or not is_last[-1]:
+        raise DataError("the counts of a run-length mask are not COCO's coding. Make it again.")
+    ends = np.flatnonzero(is_last)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    place = np.arange(len(bits)) - np.repeat(starts, ends - starts + 1)
+    if place.max() > 6:
+        raise DataError("a run of a run-length mask is too long. Make it again.")
+    values = np.add.reduceat((bits & 31) << (5 * place), starts)
+    values -= ((bits[ends] & 16) != 0) * (np.int64(1) << (5 * (place[ends] + 1)))
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
 
 
 def encode(mask_HW: NDArray[Any]) -> Rle:

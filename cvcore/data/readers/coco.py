@@ -6,21 +6,23 @@ Source: COCO data format, cocodataset.org/#format-data.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cvcore.config.schema import CocoConf, DataConf
 from cvcore.data.places import inside, require_file, require_folder
 from cvcore.data.readers.coco_json import (
+    box_of,
     categories_of,
     declared_size,
     images_of,
     is_id,
     load_coco,
+    segmentation_of,
 )
 from cvcore.data.readers.packed import PackedSplit, SourceFault, pack
-from cvcore.data.records import SPLITS, Annotation, ImageRef, Record, Rle, Split
+from cvcore.data.records import SPLITS, Annotation, ImageRef, Record, Split
 from cvcore.errors import DataError
 
 _IMAGE_KEYS = {"id", "file_name", "width", "height"}
@@ -124,52 +126,24 @@ def _annotation(
     def fault(field: str, rule: str, fix: str) -> None:
         faults.append(SourceFault(path, annotation_id, field, row.get(field), rule, fix))
 
-    if row.get("image_id") not in image_ids:
+    if not is_id(row.get("image_id")) or row["image_id"] not in image_ids:
         fault("image_id", "must be the id of a listed image", "list the image, or remove it")
         return None
     if not is_id(row.get("category_id")):
         fault("category_id", "must be a category's id", "give it a category, or remove it")
         return None
-    bbox = row.get("bbox")
-    if bbox is not None and not _are_numbers(bbox, 4):
+    bbox = box_of(row)
+    if bbox is None and row.get("bbox") is not None:
         fault("bbox", "must be four numbers: left, top, width, height", "correct or remove it")
-        bbox = None
-    segmentation, whole = _segmentation(row.get("segmentation"))
+    segmentation, whole = segmentation_of(row.get("segmentation"))
     if not whole:
         fault("segmentation", "must be polygons or a run-length mask", "correct or remove it")
     area = row.get("area")
     return Annotation(
         annotation_id=annotation_id,
         source_category=row["category_id"],
-        bbox_xywh=tuple(float(v) for v in bbox) if bbox is not None else None,  # type: ignore[arg-type]
+        bbox_xywh=bbox,
         segmentation=segmentation,
         area=float(area) if isinstance(area, int | float) else None,
         iscrowd=bool(row.get("iscrowd", 0)),
-    )
-
-
-def _segmentation(value: Any) -> tuple[list[list[float]] | Rle | None, bool]:
-    """Return polygons or RLE, and whether the value was of either form (none at all is fine)."""
-    if value is None or value == []:
-        return None, True
-    if isinstance(value, Mapping):
-        size, counts = value.get("size"), value.get("counts")
-        if _are_numbers(size, 2) and isinstance(counts, str | list):
-            return Rle(size=[int(v) for v in size], counts=counts), True  # type: ignore[union-attr]
-        return None, False
-    if not isinstance(value, list):
-        return None, False
-    polygons = [value] if _are_numbers(value, len(value)) else value
-    if all(_are_numbers(p, len(p)) for p in polygons if isinstance(p, list)) and all(
-        isinstance(p, list) for p in polygons
-    ):
-        return polygons, True
-    return None, False
-
-
-def _are_numbers(value: Any, count: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from cvcore.data.records import Category
+from cvcore.data.records import Category, Rle
 from cvcore.errors import DataError, did_you_mean
 
 
@@ -127,6 +127,41 @@ def declared_size(row: dict[str, Any]) -> tuple[int, int] | None:
     return None
 
 
+def segmentation_of(value: Any) -> tuple[list[list[float]] | Rle | None, bool]:
+    """Return polygons or RLE, and whether the value was of either form (none at all is fine)."""
+    if value is None or value == []:
+        return None, True
+    if isinstance(value, Mapping):
+        size, counts = value.get("size"), value.get("counts")
+        if are_numbers(size, 2) and isinstance(counts, str | bytes | list):
+            return Rle(size=[int(v) for v in size], counts=counts), True
+        return None, False
+    if not isinstance(value, list):
+        return None, False
+    polygons = [value] if are_numbers(value, len(value)) else value
+    if all(isinstance(p, list) and are_numbers(p, len(p)) for p in polygons):
+        return polygons, True
+    return None, False
+
+
 def is_id(value: object) -> bool:
     """Return whether a value may be an id: a whole number or a text."""
     return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def box_of(row: dict[str, Any]) -> tuple[float, float, float, float] | None:
+    """Return a row's bbox (left, top, width, height), or None if it is not four numbers."""
+    bbox = row.get("bbox")
+    if not are_numbers(bbox, 4):
+        return None
+    left, top, width, height = (float(v) for v in bbox)
+    return left, top, width, height
+
+
+def are_numbers(value: Any, count: int) -> TypeGuard[list[float]]:
+    """Return whether a value is a list of `count` numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+    )

@@ -77,5 +77,10 @@ def pack(
         packed += pickle.dumps(record, protocol=5)
         ends.append(len(packed))
     return PackedSplit(
-        name, tuple(categories), bytes(packed), np.asarray(ends, np.int64), tuple(files), faults
+        name,
+        tuple(categories),
+        bytes(packed),
+        np.asarray(ends, np.int64),
+        tuple(files),
+        tuple(faults),
     )

@@ -145,23 +145,30 @@ def _listed(wrong: str, names: Sequence[str]) -> str:
 
 
 def _check_model_of_task(checked: Sequence[Override], models: Sequence[str]) -> None:
-    """A model chosen together with another task is refused here, where both are in sight."""
+    """Refuse a model and a task given together that do not fit, before anything is composed."""
     chosen = {item.key: item for item in checked if item.key in ("task", "model")}
-    if len(chosen) < 2 or any(item.is_sweep for item in chosen.values()):
-        return
-    task, model = chosen["task"].value, chosen["model"].value
-    if task in TASKS and not model.startswith(f"{task}/"):
-        raise UnknownOption(model_of_another_task(model, task, models))
+    if len(chosen) == 2 and not any(item.is_sweep for item in chosen.values()):
+        check_model(chosen["model"].value, chosen["task"].value, models)
 
 
-def model_of_another_task(model: str, task: str, models: Sequence[str]) -> str:
-    """Return the sentence for a model that does not do the task."""
+def check_model(model: str, task: str, models: Sequence[str]) -> None:
+    """Refuse a model that does not do the task.
+
+    Args:
+        model: an option, e.g. "detection/d_fine_micro".
+        task: of the five; another one (an option of the user's) is let through.
+        models: all options of `model`.
+
+    Raises:
+        UnknownOption: the model is of another task.
+    """
     own = model.partition("/")[0]
-    fitting = ", ".join(option for option in models if option.startswith(f"{task}/"))
-    return (
-        f"Model {model!r} is of task {own!r}, not {task!r}. "
-        f"Choose a model of {task}: {fitting}; or write task={own}."
-    )
+    if task in TASKS and own != task:
+        fitting = ", ".join(option for option in models if option.startswith(f"{task}/"))
+        raise UnknownOption(
+            f"Model {model!r} is of task {own!r}, not {task!r}. "
+            f"Choose a model of {task}: {fitting}; or write task={own}."
+        )
 
 
 def complete(overrides: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ Safe under threads: Hydra's state is process-wide, so one lock guards it. Result
 
 from __future__ import annotations
 
+import re
 import shlex
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from cvcore.config.check import check, complete, model_of_another_task
+from cvcore.config.check import check, check_model, complete
 from cvcore.config.keys import groups
 from cvcore.config.overrides import assign
 from cvcore.config.paths import conf_dir, user_conf_dirs
-from cvcore.config.schema import TASKS, Config
+from cvcore.config.schema import Config
 from cvcore.config.store import register
 from cvcore.config.translate import Translatable, from_hydra
 from cvcore.config.validate import typed
@@ -88,9 +89,7 @@ class Composer:
                 composed, model = _compose(self.search_path, texts, self._stamp())
         except Translatable as error:
             raise from_hydra(error, options) from None
-        kind = str(OmegaConf.select(composed, "task.kind"))
-        if kind in TASKS and not model.startswith(f"{kind}/"):
-            raise UnknownOption(model_of_another_task(model, kind, options["model"]))
+        check_model(model, OmegaConf.select(composed, "task.kind"), options["model"])
         return composed
 
     def load(self, overrides: Sequence[str] = ()) -> Config:
@@ -104,7 +103,7 @@ class Composer:
     def command(self, overrides: Sequence[str] = (), verb: str = "train") -> str:
         """Return the shell command that does the same."""
         folders = [part for folder in self.search_path for part in ("--config-dir", str(folder))]
-        return shlex.join(["lakesight", verb, *folders, *overrides])
+        return " ".join(map(_shell, ["lakesight", verb, *folders, *overrides]))
 
     def _folders(self) -> list[Path]:
         return [conf_dir(), *self.search_path]
@@ -118,6 +117,13 @@ class Composer:
 def load(overrides: Sequence[str] = ()) -> Config:
     """Return the typed, checked configuration of overrides; see `Composer.load`."""
     return Composer().load(overrides)
+
+
+def _shell(word: str) -> str:
+    """Quote a word for a POSIX shell; in double quotes where single ones would be unreadable."""
+    if "'" in word and not re.search(r'["$`\\!\n]', word):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def _options(folder: Path, group: str) -> Iterator[str]:

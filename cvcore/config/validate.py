@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -21,7 +21,7 @@ def typed(composed: DictConfig) -> Config:
         ConfigError: a value is missing, of the wrong type, out of bounds or none of the choices;
             values that do not fit together; or a `_target_` anywhere.
     """
-    if "_target_" in names_in(OmegaConf.to_container(composed, resolve=False)):
+    if "_target_" in names_in(plain(composed, resolve=False)):
         raise ConfigError(
             "The configuration holds '_target_'. Nothing in a configuration is instantiated: "
             "remove the key from your conf folder."
@@ -34,6 +34,19 @@ def typed(composed: DictConfig) -> Config:
         raise ConfigError("This is not a whole run: its first default must be `_schema`.")
     validate(config)
     return config
+
+
+def plain(composed: DictConfig, *, resolve: bool = True) -> dict[str, Any]:
+    """Return a composed configuration as dicts, lists and values.
+
+    Raises:
+        ConfigError: `resolve` is asked for and an interpolation cannot be resolved.
+    """
+    try:
+        values = OmegaConf.to_container(composed, resolve=resolve)
+    except OmegaConfBaseException as error:
+        raise from_omegaconf(error) from None
+    return cast("dict[str, Any]", values)
 
 
 def validate(config: Config) -> None:

@@ -162,11 +162,10 @@ def _background(
     stuff_HW = np.full((height, width), 10 + first, np.uint8)
     if rng.random() < 0.5:
         angle = rng.uniform(0, 2 * np.pi)
-        y_HW, x_HW = np.mgrid[:height, :width]
+        y_H1, x_1W = np.ogrid[:height, :width]
         offset = rng.uniform(-0.2, 0.2) * min(height, width)
-        beyond_HW = (x_HW - width / 2) * np.cos(angle) + (y_HW - height / 2) * np.sin(
-            angle
-        ) > offset
+        across_1W = (x_1W - width / 2) * np.cos(angle)
+        beyond_HW = across_1W + (y_H1 - height / 2) * np.sin(angle) > offset
         canvas_HW3[beyond_HW] = _texture(rng, TEXTURES[second], height, width)[beyond_HW]
         stuff_HW[beyond_HW] = 10 + second
     return canvas_HW3, stuff_HW
@@ -177,10 +176,10 @@ def _texture(
 ) -> NDArray[np.float32]:
     """Return float32 [H, W, 3], about 0..255: a base colour and the texture's pattern."""
     base_3 = rng.uniform(60, 195) + rng.uniform(-35, 35, 3)
-    y_HW, x_HW = np.mgrid[:height, :width].astype(np.float32)
+    y_H1, x_1W = np.ogrid[:height, :width]
     angle, period = rng.uniform(0, np.pi), rng.uniform(6, 14)
-    u_HW = (x_HW * np.cos(angle) + y_HW * np.sin(angle)) * (2 * np.pi / period)
-    v_HW = (y_HW * np.cos(angle) - x_HW * np.sin(angle)) * (2 * np.pi / period)
+    u_HW = (x_1W * np.cos(angle) + y_H1 * np.sin(angle)) * (2 * np.pi / period)
+    v_HW = (y_H1 * np.cos(angle) - x_1W * np.sin(angle)) * (2 * np.pi / period)
     if texture == "stripes":
         pattern_HW = np.sin(u_HW)
     elif texture == "weave":
@@ -189,8 +188,9 @@ def _texture(
         coarse = rng.normal(size=(max(2, height // 16), max(2, width // 16))).astype(np.float32)
         pattern_HW = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     contrast_3 = rng.uniform(12, 26) * rng.uniform(0.6, 1.0, 3)
-    grain_HW1 = rng.normal(0, 3, (height, width, 1))
-    return (base_3 + pattern_HW[..., None] * contrast_3 + grain_HW1).astype(np.float32)
+    grain_HW1 = 3 * rng.standard_normal((height, width, 1), np.float32)
+    colors_HW3 = (base_3 + pattern_HW[..., None] * contrast_3).astype(np.float32)
+    return colors_HW3 + grain_HW1
 
 
 def _to_uint8(canvas_HW3: NDArray[np.float32]) -> NDArray[np.uint8]:

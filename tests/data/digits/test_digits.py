@@ -59,8 +59,9 @@ def test_semantic_and_panoptic_masks_agree_with_the_instances(tmp_path):
         open_digits(conf(tmp_path), f"{kind}_segmentation")["val"]
         for kind in ("instance", "semantic", "panoptic")
     )
-    names = [category.name for category in panoptic.categories]
-    assert names == [str(i) for i in range(10)] + ["paper", "stripes", "weave"]
+    for split in (semantic, panoptic):
+        names = [category.name for category in split.categories]
+        assert names == [str(i) for i in range(10)] + ["paper", "stripes", "weave"]
     assert [c.isthing for c in panoptic.categories] == [True] * 10 + [False] * 3
     for i in range(len(objects)):
         classes = cv2.imread(str(semantic[i].mask.path), cv2.IMREAD_UNCHANGED)

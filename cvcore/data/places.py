@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -60,35 +59,39 @@ def require_file(path: Path, key: str) -> Path:
     return path
 
 
-def inside(name: str, folder: Path, root: Path, source: Path) -> Path:
-    """Return `folder / name` for a file name that an annotation file gives.
+class Inside:
+    """Finds the files that an annotation file names, and refuses those outside the data set."""
 
-    Args:
-        name: as written in `source`; may have sub-folders.
-        folder: where names start.
-        root: the data set's folder; symbolic links may point anywhere below it or `folder`.
-        source: the annotation file, for the message.
+    def __init__(self, folder: Path, root: Path, source: Path) -> None:
+        """Take where names start, the data set's folder, and the annotation file (for messages).
 
-    Raises:
-        DataError: the name, or a symbolic link on its way, leads out of the data set.
-    """
-    path = folder / name
-    # Most names are plain: then only the last part can still be a link, one call per file.
-    if ".." in path.parts or path.is_symlink():
-        real = path.resolve()
-    else:
-        real = _real(path.parent) / path.name
-    if not (real.is_relative_to(_real(folder)) or real.is_relative_to(_real(root))):
-        raise DataError(
-            f"{source} names the file {name!r}, which leads outside the data set {root} (to "
-            f"{real}). Move the file into the data set and give its path relative to {folder}."
-        )
-    return path
+        Symbolic links may point anywhere below `folder` or `root`.
+        """
+        self._folder, self._root, self._source = folder, root, source
+        self._allowed = (folder.resolve(), root.resolve())
+        self._real_parents: dict[Path, Path] = {}
 
+    def find(self, name: str) -> Path:
+        """Return the path of a file name as written; it may have sub-folders, or not exist.
 
-@lru_cache(maxsize=65536)
-def _real(folder: Path) -> Path:
-    return folder.resolve()
+        Raises:
+            DataError: the name, or a symbolic link on its way, leads out of the data set.
+        """
+        path = self._folder / name
+        # Most names are plain: then only the last part can still be a link, one call per file.
+        if ".." in path.parts or path.is_symlink():
+            real = path.resolve()
+        else:
+            if path.parent not in self._real_parents:
+                self._real_parents[path.parent] = path.parent.resolve()
+            real = self._real_parents[path.parent] / path.name
+        if not any(real.is_relative_to(folder) for folder in self._allowed):
+            raise DataError(
+                f"{self._source} names the file {name!r}, which leads outside the data set "
+                f"{self._root} (to {real}). Move the file into the data set and give its path "
+                f"relative to {self._folder}."
+            )
+        return path
 
 
 def _missing(path: Path, key: str, what: str) -> DataError:
@@ -104,7 +107,9 @@ def _missing(path: Path, key: str, what: str) -> DataError:
         names = sorted(p.name for p in parent.iterdir() if not p.name.startswith("."))
     except OSError:
         names = []
-    close = difflib.get_close_matches(missing, names, n=1, cutoff=0.5)
+    close = [n for n in names if n.startswith(missing)] or difflib.get_close_matches(
+        missing, names, n=1, cutoff=0.5
+    )
     there = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"
     nearest = f" Did you mean {str(parent / close[0])!r}?" if close else ""
     return DataError(

@@ -130,6 +130,12 @@ class TableConf(DataConf):
     )
     mask_column: str = opt("mask", "Column of the mask (semantic segmentation).")
     id_column: str | None = opt(None, "Column of the image id; null: the row number.")
+    classes: str | None = opt(
+        None,
+        "JSON {id: name} of the classes, relative to root; null: the schema's names, else the "
+        "values used.",
+    )
+    ignore_value: int = opt(255, "Mask value of unlabelled pixels.", bounds=(0, 65_535))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cvcore.config.schema import CocoConf, DataConf
-from cvcore.data.places import inside, require_file, require_folder
+from cvcore.data.places import Inside, require_file, require_folder
 from cvcore.data.readers.coco_json import (
     box_of,
     categories_of,
@@ -77,6 +77,7 @@ def read_split(name: str, kind: str, root: Path, path: Path, images: Path) -> Pa
     categories = categories_of(content, path)
     rows = list(images_of(content, path))
     known = {row["id"] for row in rows}
+    places = Inside(images, root, path)
     faults: list[SourceFault] = []
     of_image: defaultdict[int | str, list[Annotation]] = defaultdict(list)
     for position, row in enumerate(content["annotations"]):
@@ -86,7 +87,7 @@ def read_split(name: str, kind: str, root: Path, path: Path, images: Path) -> Pa
     records = (
         Record(
             image_id=row["id"],
-            image=ImageRef(inside(row["file_name"], images, root, path)),
+            image=ImageRef(places.find(row["file_name"])),
             size_hw=declared_size(row),
             annotations=tuple(of_image.get(row["id"], ())),
             metadata={key: value for key, value in row.items() if key not in _IMAGE_KEYS},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvcore.config.schema import CocoPanopticConf, DataConf
-from cvcore.data.places import inside, require_folder
+from cvcore.data.places import Inside, require_folder
 from cvcore.data.readers.coco import split_places
 from cvcore.data.readers.coco_json import (
     box_of,
@@ -85,17 +85,19 @@ def read_split(
         else:
             of_image[image_id] = row
 
+    pictures, pngs = Inside(images, root, path), Inside(masks, root, path)
+
     def record(row: dict[str, Any]) -> Record:
         annotation = of_image.get(row["id"])
         found = [] if annotation is None else _segments(annotation, path, faults)
         kept = [s for s in found if s["category_id"] not in stuff]
         png = None
         if annotation is not None:
-            png = ImageRef(inside(annotation["file_name"], masks, root, path))
+            png = ImageRef(pngs.find(annotation["file_name"]))
         boxes_only = kind == "detection"
         return Record(
             image_id=row["id"],
-            image=ImageRef(inside(row["file_name"], images, root, path)),
+            image=ImageRef(pictures.find(row["file_name"])),
             size_hw=declared_size(row),
             annotations=tuple(_annotation(s) for s in kept) if boxes_only else (),
             mask=None if boxes_only else png,

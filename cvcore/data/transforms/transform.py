@@ -62,12 +62,11 @@ class Transform:
         image_hw = sample.image_HW3.shape[0], sample.image_HW3.shape[1]
         matrix = sample_matrix(image_hw, self.image_size, self.resize, changes)
         target = sample.target
-        image_HW3 = sample.image_HW3
+        image_HW3 = change_colors(sample.image_HW3, changes)  # first: the border keeps its colour
         if image_hw != self.image_size or not np.array_equal(matrix, np.eye(2, 3)):
             image_HW3 = warp_image(image_HW3, matrix, self.image_size, self.fill)
             limit = 0.0 if self.augment is None else self.augment.min_visibility
             target = warp_target(target, matrix, self.image_size, limit)
-        image_HW3 = change_colors(image_HW3, changes)
         if changes.blur_sigma:
             image_HW3 = blur(image_HW3, changes.blur_sigma)
         if changes.erase_xywh and target.class_index is not None:

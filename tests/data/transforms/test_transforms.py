@@ -169,7 +169,9 @@ def test_areas_follow_the_zoom():
 def test_outside_of_the_image_is_mean_colour_and_unlabelled():
     semantic = np.full((60, 80), 3, np.uint8)
     before = sample(target=Target(semantic_HW=semantic))
-    after = Transform((60, 80), image_mean=(0.2, 0.4, 0.6))(before, Changes(shift_xy=(0.5, 0.0)))
+    after = Transform((60, 80), image_mean=(0.2, 0.4, 0.6))(
+        before, Changes(shift_xy=(0.5, 0.0), brightness=1.5)
+    )
     assert set(np.unique(after.target.semantic_HW[:, :40])) == {IGNORE_INDEX}
     assert set(np.unique(after.target.semantic_HW[:, 40:])) == {3}
     assert (after.image_HW3[:, :40] == (51, 102, 153)).all()

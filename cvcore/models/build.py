@@ -144,7 +144,7 @@ def _pretrained(
     checkpoint = str(conf.checkpoint)
     folder = local_folder(checkpoint)
     try:
-        model, info = model_class.from_pretrained(
+        loaded: Any = model_class.from_pretrained(
             str(folder or checkpoint),
             config=config,
             revision=conf.revision or "main",
@@ -171,6 +171,8 @@ def _pretrained(
                 f"the weights of {checkpoint} can't be read ({error}). Copy the folder again."
             ) from error
         raise unreachable(checkpoint, conf.revision, error) from error
+    model: PreTrainedModel
+    model, info = loaded
     _report(checkpoint, model, info)
     return model
 

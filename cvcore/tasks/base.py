@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Encoded:
 class Task(Protocol):
     """One task. Instances are stateless, picklable and cheap."""
 
-    kind: str
+    kind: ClassVar[str]
 
     def load(
         self, model: ModelConf, labels: LabelSpace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cvcore.config.schema import TASKS, ModelConf, TaskConf
 from cvcore.errors import ConfigError, did_you_mean
 from cvcore.models.build import require_task
@@ -9,13 +11,12 @@ from cvcore.models.families import family_of
 from cvcore.models.source import model_type_of
 from cvcore.tasks.base import Task
 from cvcore.tasks.classification import Classification
-from cvcore.tasks.common import CommonTask
 from cvcore.tasks.detection import Detection
 from cvcore.tasks.instance import InstanceSegmentation
 from cvcore.tasks.panoptic import PanopticSegmentation
 from cvcore.tasks.semantic import SemanticSegmentation
 
-_CLASSES: dict[str, type[CommonTask]] = {
+_CLASSES: dict[str, type[Any]] = {
     cls.kind: cls
     for cls in (
         Classification,
@@ -27,7 +28,7 @@ _CLASSES: dict[str, type[CommonTask]] = {
 }
 
 
-def get_task(kind: str, model: ModelConf, task: TaskConf | None = None) -> Task:
+def get_task(kind: str, model: ModelConf, conf: TaskConf | None = None) -> Task:
     """Return the task of a kind for a model.
 
     The model's configuration is needed before the model itself: workers encode for the format of
@@ -36,7 +37,7 @@ def get_task(kind: str, model: ModelConf, task: TaskConf | None = None) -> Task:
     Args:
         kind: one of `cvcore.config.schema.TASKS`.
         model: checkpoint or model_type, input size and resize.
-        task: gives `max_detections`.
+        conf: gives `max_detections`.
 
     Raises:
         ConfigError: no such kind.
@@ -50,10 +51,11 @@ def get_task(kind: str, model: ModelConf, task: TaskConf | None = None) -> Task:
     require_task(model, model_type, kind)
     family = family_of(model_type)
     height, width = model.image_size
-    return _CLASSES[kind](
+    task: Task = _CLASSES[kind](
         head=family.heads[kind],
         sigmoid=family.sigmoid,
         image_size=(height, width),
         resize=model.resize,
-        max_detections=task.max_detections if task else TaskConf().max_detections,
+        max_detections=(conf or TaskConf()).max_detections,
     )
+    return task

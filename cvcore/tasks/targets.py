@@ -64,7 +64,7 @@ def _size(sample: Sample) -> tuple[int, int]:
 
 def _trainable(target: Target) -> NDArray[np.bool_]:
     assert target.boxes_N4 is not None
-    kept = (target.boxes_N4[:, 2:] > 0).all(axis=1)
+    kept: NDArray[np.bool_] = np.all(target.boxes_N4[:, 2:] > 0, axis=1)
     return kept if target.iscrowd_N is None else kept & ~target.iscrowd_N
 
 

@@ -33,7 +33,7 @@ def job(composed: DictConfig) -> None:
     running = HydraConfig.get()
     overrides = list(running.overrides.task)
     models = Composer().options("model")
-    check_model(running.runtime.choices.model, composed.task.kind, models)
+    check_model(running.runtime.choices["model"], composed.task.kind, models)
     if running.mode == RunMode.MULTIRUN and composed.run.dir is None:
         composed.run.dir = str(Path(running.sweep.dir) / running.sweep.subdir)
         overrides.append(assign("run.dir", composed.run.dir))

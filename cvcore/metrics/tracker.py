@@ -1,0 +1,176 @@
+"""Writes a run's metrics and artifacts through the spool, from a thread: training never waits.
+
+Torch-free; imports MLflow when a run is opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from cvcore.metrics.delivery import Delivery
+from cvcore.metrics.names import clean
+from cvcore.metrics.record import MetricPoint
+from cvcore.metrics.spool import Entry
+
+log = logging.getLogger(__name__)
+
+_IDLE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+
+
+class Tracker:
+    """The one writer of a run's metrics; only the first process of a training has one.
+
+    A resumed training computes again what was logged after its checkpoint; it comes out the same, so
+    a point whose step is not beyond the last one of its key is left out: no curve goes back.
+    """
+
+    def __init__(self, run_dir: Path, uri: str, run_id: str) -> None:
+        """Open the spool and start delivering.
+
+        Args:
+            run_dir: the run's folder; paths of artifacts are relative to it.
+            uri: MLflow tracking URI.
+            run_id: an existing MLflow run.
+        """
+        self.run_dir = run_dir
+        self.run_id = run_id
+        self.uri = uri
+        self._delivery = Delivery(run_dir, uri, run_id)
+        self.spool = self._delivery.spool
+        self._last_step = self._steps()
+        self._held: list[Entry] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = False
+        self._reachable = True
+        self._thread = threading.Thread(target=self._deliver, name="tracking", daemon=True)
+        self._thread.start()
+
+    def _steps(self) -> dict[str, int]:
+        steps: dict[str, int] = {}
+        for entry in self.spool.everything():
+            if entry["kind"] == "metric":
+                steps[entry["key"]] = max(steps.get(entry["key"], -1), entry["step"])
+        # A run continued on another machine has no spool, only what the server knows.
+        return steps or self._delivery.steps_known()
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Add points of now; keys are made valid, steps not beyond a key's last are left out."""
+        now = time.time_ns() // 1_000_000
+        self.points(MetricPoint(clean(k), float(v), step, now) for k, v in values.items())
+
+    def points(self, points: Iterable[MetricPoint]) -> None:
+        """Add points; may be called from any thread."""
+        with self._lock:
+            new: list[Entry] = []
+            for p in points:
+                if p.step <= self._last_step.get(p.key, -1):
+                    continue
+                self._last_step[p.key] = p.step
+                fields = {"key": p.key, "value": p.value, "step": p.step, "t": p.timestamp_ms}
+                new.append({"kind": "metric", **fields})
+            self._append(new)
+
+    def last_step(self, key: str) -> int:
+        """Return the last step of a metric, -1 before its first."""
+        return self._last_step.get(key, -1)
+
+    def params(self, values: Mapping[str, str]) -> None:
+        """Add parameters; those the run already has stay as they are."""
+        self._add({"kind": "params", "values": dict(values)})
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Set tags."""
+        self._add({"kind": "tags", "values": dict(values)})
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Upload a file (or what a folder holds) of the run's folder into an artifact folder."""
+        relative = path.resolve().relative_to(self.run_dir.resolve())
+        self._add({"kind": "artifact", "path": str(relative), "to": folder})
+
+    def dataset(self, title: str, digest: str, source: str) -> None:
+        """Record the data set as the run's input; digest: at most 36 characters."""
+        self._add({"kind": "dataset", "name": title, "digest": digest[:36], "source": source})
+
+    def finish(self, status: str, wait_s: float = 30.0) -> bool:
+        """Set the run's status, deliver what is left; False when the server did not take all.
+
+        Args:
+            status: FINISHED, FAILED or KILLED.
+            wait_s: how long to wait for the server, seconds.
+        """
+        self._add({"kind": "status", "status": status})
+        self._closing = True
+        self._wake.set()
+        self._thread.join(wait_s)
+        left = self.spool.num_pending() + len(self._held)
+        if left:
+            log.warning(
+                "%d entries could not be delivered to %s within %.0f s; they are kept in %s and "
+                "delivered when this run is resumed.",
+                left,
+                self.uri,
+                wait_s,
+                self.spool.folder,
+            )
+        return left == 0
+
+    def _add(self, entry: Entry) -> None:
+        with self._lock:
+            self._append([entry])
+
+    def _append(self, new: list[Entry]) -> None:
+        self._held += new
+        if not self._held:
+            return
+        try:
+            self.spool.append(self._held)
+        except OSError as error:
+            if len(self._held) == len(new):
+                log.warning("metrics are held in memory: %s can't be written (%s)", *_why(error))
+            return
+        self._held = []
+        self._wake.set()
+
+    def _deliver(self) -> None:
+        pause_s = _IDLE_S
+        while True:
+            try:
+                while self._delivery.step():
+                    pause_s = _IDLE_S
+                    if not self._reachable:
+                        log.info("the tracking server %s answers again", self.uri)
+                    self._reachable = True
+                if self._closing:
+                    return
+                self._wake.wait(_IDLE_S)
+                self._wake.clear()
+                # Points of one moment travel together.
+                time.sleep(0.0 if self._closing else 0.2)
+            except Exception as error:  # noqa: BLE001 (an edge: no fault of a server may end a training)
+                if self._reachable:
+                    log.warning(
+                        "the tracking server %s does not take metrics (%s); training goes on, they "
+                        "are kept in %s and delivered later.",
+                        self.uri,
+                        str(error).splitlines()[0][:200],
+                        self.spool.folder,
+                    )
+                self._reachable = False
+                time.sleep(min(pause_s, 1.0) if self._closing else pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
+def _why(error: OSError) -> tuple[str, str]:
+    return str(error.filename), error.strerror or str(error)
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values that are numbers; a metric that is undefined (NaN) has no point."""
+    return {key: value for key, value in values.items() if math.isfinite(value)}

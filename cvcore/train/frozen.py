@@ -1,0 +1,42 @@
+"""A resolved configuration as a file: what every process of a run reads. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from cvcore.config.schema import Config, DataConf
+from cvcore.config.store import DATA_SCHEMAS
+from cvcore.config.validate import typed
+from cvcore.errors import ConfigError
+
+
+def save(config: Config, path: Path) -> None:
+    """Write a configuration as YAML, without interpolations."""
+    part = path.with_suffix(".part")
+    part.write_text(yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+    part.replace(path)
+
+
+def load(path: Path) -> Config:
+    """Return the configuration that `save` wrote, checked again.
+
+    Raises:
+        ConfigError: the file is missing, or is not a whole configuration of this version.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+        schema = DATA_SCHEMAS.get(values["data"]["reader"], DataConf)
+        base = OmegaConf.structured(Config(data=schema()))
+        merged = OmegaConf.merge(base, values)
+    except (OSError, yaml.YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} is not the configuration of a run ({error}). Give a config.yaml that "
+            "`lakesight train` wrote into a run's folder."
+        ) from error
+    assert isinstance(merged, DictConfig)
+    return typed(merged)

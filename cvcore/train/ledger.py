@@ -1,0 +1,129 @@
+"""A run's entry in MLflow, as the training sees it: only the first process has one that writes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import yaml
+
+from cvcore.config.schema import Config
+from cvcore.data.labels import LabelSpace
+from cvcore.metrics.mlflow_run import flat, open_run
+from cvcore.metrics.system import SystemSampler
+from cvcore.metrics.tracker import Tracker, finite
+from cvcore.train.environment import environment
+
+log = logging.getLogger(__name__)
+
+REASON_TAG = "lakesight.reason"
+OVERRIDES = "overrides.yaml"
+GIB = float(1 << 30)
+
+
+class Ledger:
+    """The MLflow run of one training: described, fed, and closed with its status."""
+
+    def __init__(self, config: Config, run_dir: Path) -> None:
+        """Find or create the run.
+
+        Raises:
+            ConfigError: the given run does not exist, or the server can't be used.
+        """
+        identity = open_run(config, run_dir)
+        self.config = config
+        self.run_dir = run_dir
+        self.run_id = identity.run_id
+        self.tracker = Tracker(run_dir, identity.uri, identity.run_id)
+        self._sampler: SystemSampler | None = None
+        if config.monitoring.system_metrics:
+            self._sampler = SystemSampler(
+                self.tracker, run_dir, config.monitoring.sample_interval_s, _device_use
+            )
+
+    def describe(self, labels: LabelSpace, fingerprint: str, num_images: Mapping[str, int]) -> None:
+        """Log parameters, configuration, overrides, label space, environment and data set."""
+        described = environment()
+        (self.run_dir / "environment.json").write_text(json.dumps(described, indent=1))
+        tracker, data = self.tracker, self.config.data
+        tracker.params(flat(asdict(self.config)))
+        for name in ("config.yaml", OVERRIDES, "labels.json", "environment.json"):
+            tracker.artifact(self.run_dir / name)
+        source = {"reader": data.reader, "root": data.root, "num_images": dict(num_images)}
+        tracker.dataset(Path(data.root or data.reader).name, fingerprint, json.dumps(source))
+        tags = {
+            "lakesight.task": self.config.task.kind,
+            "lakesight.labels": labels.hash,
+            "lakesight.data": fingerprint,
+            "mlflow.source.git.commit": described["git_commit"] or "unknown",
+        }
+        tracker.tags(tags)
+
+    def log_model(self, folder: Path) -> None:
+        """Log a saved model so that it loads in a clean process; register it if configured.
+
+        A server that does not take it is a warning: the model is in the run's folder.
+        """
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        from cvcore.serve.pyfunc import log_model
+
+        mlflow.set_tracking_uri(self.tracker.uri)
+        try:
+            with mlflow.start_run(run_id=self.run_id):
+                uri = log_model(folder, self.config.registry.register_as)
+            self.tracker.tags({"lakesight.model_uri": uri})
+        except (MlflowException, OSError) as error:
+            log.warning(
+                "the model could not be logged to %s (%s); it is in %s",
+                self.tracker.uri,
+                str(error).splitlines()[0][:200],
+                folder,
+            )
+
+    def log_folder(self, folder: Path) -> None:
+        """Log a folder of the run under its own name."""
+        self.tracker.artifact(folder, folder.name)
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Log figures; undefined ones (NaN) are left out."""
+        self.tracker.log(finite(values), step)
+
+    def close(self, status: str, reason: str = "") -> None:
+        """End the run: FINISHED, FAILED or KILLED; deliver what is left within bounds."""
+        if self._sampler is not None:
+            self._sampler.stop()
+        self.tracker.tags({REASON_TAG: reason})
+        log_file = self.run_dir / "log.txt"
+        if log_file.is_file():
+            self.tracker.artifact(log_file)
+        self.tracker.finish(status)
+
+
+def write_overrides(run_dir: Path, overrides: Sequence[str]) -> None:
+    """Write what the configuration was composed from, as a YAML list."""
+    text = "".join(f"- {json.dumps(override)}\n" for override in overrides) or "[]\n"
+    (run_dir / OVERRIDES).write_text(text)
+
+
+def read_overrides(run_dir: Path) -> list[str]:
+    """Return what `write_overrides` wrote."""
+    return list(yaml.safe_load((run_dir / OVERRIDES).read_text()))
+
+
+def _device_use() -> dict[str, float]:
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return {}
+    free, total = torch.cuda.mem_get_info()
+    values = {"system/gpu_memory_used_gib": (total - free) / GIB}
+    try:
+        values["system/gpu_pct"] = float(torch.cuda.utilization())
+    except (ModuleNotFoundError, RuntimeError):
+        # torch asks NVML through a package that need not be there.
+        pass
+    return values

@@ -55,7 +55,7 @@ class CocoMetric:
         self.labels = labels
         self.iou_types = cast(tuple[IouType, ...], tuple(iou_types))
         self.max_detections = max_detections
-        self._tables = {
+        self.tables = {
             kind: ImageTable({"detections": DETECTION, "objects": OBJECT})
             for kind in self.iou_types
         }
@@ -70,17 +70,17 @@ class CocoMetric:
     @property
     def image_ids(self) -> list[ImageId]:
         """Ids of the images seen, in order."""
-        return self._tables[self.iou_types[0]].ids()
+        return self.tables[self.iou_types[0]].ids()
 
     @property
     def nbytes(self) -> int:
         """Memory of what is kept, bytes."""
-        return sum(table.nbytes for table in self._tables.values())
+        return sum(table.nbytes for table in self.tables.values())
 
     def update(self, predictions: Sequence[Prediction], truths: Sequence[Truth]) -> None:
         """Take one batch; an image seen before is left out."""
         for prediction, truth in zip(predictions, truths, strict=True):
-            for kind, table in self._tables.items():
+            for kind, table in self.tables.items():
                 if truth.image_id not in table:
                     detections, objects = read_image(
                         prediction, truth, kind, len(self.labels), self.max_detections
@@ -89,11 +89,11 @@ class CocoMetric:
 
     def state(self) -> dict[str, Any]:
         """Return everything `merge` needs."""
-        return {kind: table.state() for kind, table in self._tables.items()}
+        return {kind: table.state() for kind, table in self.tables.items()}
 
     def merge(self, state: dict[str, Any]) -> None:
         """Take in another process's `state()`."""
-        for kind, table in self._tables.items():
+        for kind, table in self.tables.items():
             table.merge(state[kind])
 
     def compute(self) -> dict[str, float]:
@@ -134,14 +134,14 @@ class CocoMetric:
 
     def ranked(self, kind: IouType) -> list[Ranked]:
         """Return each class's detections over all images, ranked by score, in label order."""
-        return list(rank_classes(self._tables[kind], len(self.labels)))
+        return list(rank_classes(self.tables[kind], len(self.labels)))
 
     def _figures(self, kind: IouType) -> dict[str, NDArray[np.float64]]:
         """Return each figure at each class and IoU threshold, float64 [K, T], in COCO's order."""
-        once_1I = np.ones((1, len(self._tables[kind])), np.int64)
+        once_1I = np.ones((1, len(self.tables[kind])), np.int64)
         sizes = list(enumerate(AREA_RANGES))[1:]
         figures: dict[str, list[NDArray[np.float64]]] = {}
-        for ranked in rank_classes(self._tables[kind], len(self.labels)):
+        for ranked in rank_classes(self.tables[kind], len(self.labels)):
             ap_T = ranked.precisions(0, once_1I)[:, 0]
             row = {key: ap_T[at] for key, at in _IOU_OF.items()}
             row |= {f"AP_{size}": ranked.precisions(area, once_1I)[:, 0] for area, size in sizes}

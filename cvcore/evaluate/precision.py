@@ -16,9 +16,7 @@ RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 def precision_at_recalls(
-    found_BP: NDArray[np.float64],
-    total_BP: NDArray[np.float64],
-    objects_B: NDArray[np.integer],
+    found_BP: NDArray[np.integer], total_BP: NDArray[np.integer], objects_B: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """Return COCO's interpolated precision: at each recall the best precision from there on.
 
@@ -34,17 +32,28 @@ def precision_at_recalls(
 
     Source: pycocotools `COCOeval.accumulate`.
     """
+    num_sets, num_found = found_BP.shape
     precision_BP = found_BP / (total_BP + np.spacing(1))
     best_BP = np.maximum.accumulate(precision_BP[:, ::-1], axis=1)[:, ::-1]
-    result_BR = np.zeros((len(objects_B), len(RECALLS)))
-    for b, objects in enumerate(objects_B.tolist()):
-        if objects == 0:
-            result_BR[b] = np.nan
-            continue
-        index_R = np.searchsorted(found_BP[b] / objects, RECALLS, side="left")
-        reached = np.searchsorted(index_R, found_BP.shape[1], side="left")
-        result_BR[b, :reached] = best_BP[b, index_R[:reached]]
+    # Not reached: one column of zeros, to which every index beyond the last points.
+    best_BP = np.concatenate([best_BP, np.zeros((num_sets, 1))], axis=1)
+    # One sorted search for all sets: each set's counts are lifted above those of the one before.
+    needed_BR = _needed(objects_B)
+    lift_B1 = (np.arange(num_sets) * (int(objects_B.max(initial=0)) + 2))[:, None]
+    index_BR = np.searchsorted((found_BP + lift_B1).ravel(), (needed_BR + lift_B1).ravel())
+    index_BR = index_BR.reshape(num_sets, -1) - np.arange(num_sets)[:, None] * num_found
+    result_BR = np.take_along_axis(best_BP, index_BR, axis=1)
+    result_BR[objects_B == 0] = np.nan
     return result_BR
+
+
+def _needed(objects_B: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the least number of found objects whose recall, as a float, reaches each recall."""
+    objects_B1 = np.maximum(objects_B, 1)[:, None]
+    needed_BR = np.ceil(RECALLS * objects_B1).astype(np.int64)
+    needed_BR -= (needed_BR - 1) / objects_B1 >= RECALLS
+    needed_BR += needed_BR / objects_B1 < RECALLS
+    return needed_BR
 
 
 @dataclass(frozen=True)

@@ -84,19 +84,25 @@ class Ranked:
         return np.concatenate(parts, axis=1)
 
     def _precisions(self, area: int, weights_BI: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-        counted_B = weights_BI[:, self.object_image_M[self.counted(area)]].sum(axis=1)
-        weights_BN = weights_BI[:, self.image_N].astype(np.float64)
-        before: NDArray[np.bool_] | None = None
-        ap_TB = np.empty((len(IOU_THRESHOLDS), len(weights_BI)))
-        for t in range(len(IOU_THRESHOLDS)):
-            ignored_N = self.ignored(area, t)
-            if before is None or not np.array_equal(ignored_N, before):
-                total_BN = np.cumsum(weights_BN * ~ignored_N, axis=1)
-                before = ignored_N
-            at = np.flatnonzero(self.found(area, t))
-            found_BP = np.cumsum(weights_BN[:, at], axis=1)
-            ap_TB[t] = precision_at_recalls(found_BP, total_BN[:, at], counted_B).mean(axis=1)
-        return ap_TB
+        objects_B = weights_BI[:, self.object_image_M[self.counted(area)]].sum(axis=1)
+        weights_BN = weights_BI[:, self.image_N].astype(np.int32)
+        found_TN = np.stack([self.found(area, t) for t in range(len(IOU_THRESHOLDS))])
+        ignored_TN = np.stack([self.ignored(area, t) for t in range(len(IOU_THRESHOLDS))])
+        # Most detections are the same at every threshold: they are summed once, the others (E)
+        # at each threshold.
+        varying_N = found_TN.any(axis=0) | (ignored_TN != ignored_TN[0]).any(axis=0)
+        at_E = np.flatnonzero(varying_N)
+        steady_BN = weights_BN * ~(ignored_TN[0] | varying_N)
+        steady_BE = np.cumsum(steady_BN, axis=1, dtype=np.int32)[:, at_E]
+        weights_BE = weights_BN[:, at_E]
+        precision_TB = []
+        for found_N, ignored_N in zip(found_TN, ignored_TN, strict=True):
+            found_E = found_N[at_E]
+            total_BE = steady_BE + np.cumsum(weights_BE * ~ignored_N[at_E], axis=1)
+            found_BP = np.cumsum(weights_BE[:, found_E], axis=1)
+            precision_BR = precision_at_recalls(found_BP, total_BE[:, found_E], objects_B)
+            precision_TB.append(precision_BR.mean(axis=1))
+        return np.stack(precision_TB)
 
     def curve(self, threshold: int) -> Curve:
         """Return precision and recall at one IoU threshold (position), all sizes."""

@@ -29,7 +29,7 @@ class ImageDataset(Protocol):
     def __getitem__(self, index: int) -> Encoded: ...
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose random changes are drawn."""
+        """Choose the epoch whose random changes are drawn, in running workers too."""
         ...
 
 
@@ -41,19 +41,26 @@ class EpochBatches(Sampler[list[int]]):
     """
 
     def __init__(
-        self, num_images: int, batch_size: int, accumulation: int, rank: int, world: int, seed: int
+        self,
+        dataset: ImageDataset,
+        batch_size: int,
+        accumulation: int,
+        rank: int,
+        world: int,
+        seed: int,
     ) -> None:
         """Describe the epoch.
 
         Args:
-            num_images: of the train split.
+            dataset: the train split; it is told the epoch.
             batch_size: per device.
             accumulation: batches per optimizer step.
             rank: of this process.
             world: number of processes.
             seed: of the order.
         """
-        self.num_images = num_images
+        self.dataset = dataset
+        self.num_images = len(dataset)
         self.batch_size = batch_size
         self.accumulation = accumulation
         self.rank = rank
@@ -75,8 +82,9 @@ class EpochBatches(Sampler[list[int]]):
         return self.steps * self.accumulation
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; called before iterating."""
+        """Choose the epoch of order and random changes; HF's loop calls it before iterating."""
         self.epoch = epoch
+        self.dataset.set_epoch(epoch)
 
     def order(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the epoch's image indices, int64 [steps * effective]."""
@@ -89,42 +97,23 @@ class EpochBatches(Sampler[list[int]]):
 
 
 class TrainLoader(DataLoader[dict[str, Any]]):
-    """A DataLoader whose epoch is chosen by HF's loop; it draws nothing from the global generator."""
+    """A DataLoader of `EpochBatches`; it draws nothing from the global generator."""
 
-    def __init__(
-        self, dataset: ImageDataset, batches: EpochBatches, collate: Collate, num_workers: int
-    ) -> None:
-        """Take the data set, its batches, the collate function and the number of workers."""
-        self.batches = batches
+    def __init__(self, batches: EpochBatches, collate: Collate, num_workers: int) -> None:
+        """Take the batches, the collate function and the number of workers (kept over epochs)."""
+        dataset: Any = batches.dataset
         super().__init__(
-            _Located(dataset, batches),
+            dataset,
             batch_sampler=batches,
             collate_fn=collate,
+            persistent_workers=num_workers > 0,
             **worker_arguments(num_workers),
         )
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of order and random changes."""
-        self.batches.set_epoch(epoch)
-
-
-class _Located(Dataset[Encoded]):
-    """The data set at the epoch of its batches: set before the epoch's first item is read.
-
-    HF skips the done part of an epoch with a loader of its own making; it shares this object, so the
-    epoch is right there too.
-    """
-
-    def __init__(self, dataset: ImageDataset, batches: EpochBatches) -> None:
-        self.dataset = dataset
         self.batches = batches
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> Encoded:
-        self.dataset.set_epoch(self.batches.epoch)
-        return self.dataset[index]
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch."""
+        self.batches.set_epoch(epoch)
 
 
 def evaluation_loader(

@@ -170,9 +170,7 @@ class Story:
         """Put the trainer and what watches it together."""
         config, task, labels = self.config, self.task, self.data.labels
         rank, world = distributed.rank(), distributed.world_size()
-        batches = EpochBatches(
-            len(self.train_set), batch_size, accumulation, rank, world, config.seed
-        )
+        batches = EpochBatches(self.train_set, batch_size, accumulation, rank, world, config.seed)
         set_intervals(self.args, config, batches.steps)
         self.decisions = Decisions(config.trainer, self.request, resume.spent_s(self.checkpoint))
         self.trainer = LakesightTrainer(

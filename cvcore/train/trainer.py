@@ -99,12 +99,8 @@ class LakesightTrainer(Trainer):
 
     def get_train_dataloader(self) -> TrainLoader:
         """Return this process's batches; not wrapped by accelerate, which would deal them out again."""
-        return TrainLoader(
-            self.train_dataset,  # type: ignore[arg-type]
-            self.batches,
-            self.task.collate,
-            self.config.trainer.dataloader_num_workers,
-        )
+        workers = self.config.trainer.dataloader_num_workers
+        return TrainLoader(self.batches, self.task.collate, workers)
 
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         inputs = super()._prepare_inputs(inputs)

@@ -1,0 +1,8 @@
+"""Makes `train_jobs` importable here and in the processes it starts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -130,7 +130,7 @@ def evaluation_loader(
     """
     starts = range(rank * batch_size, len(dataset), world * batch_size)
     mine = [i for start in starts for i in range(start, min(start + batch_size, len(dataset)))]
-    subset: Dataset[Encoded] = Subset(dataset, mine)  # type: ignore[arg-type]
+    subset: Dataset[Any] = Subset(dataset, mine)  # type: ignore[arg-type]
     return DataLoader(
         subset, batch_size=batch_size, collate_fn=collate, **worker_arguments(num_workers)
     )

@@ -40,9 +40,10 @@ class BestModel:
 
     def fetch(self) -> None:
         """Take the copy from the durable place if the model is not here (another machine)."""
-        if self.durable is not None and not self.exists():
-            if (self.durable / artifact.FILE).is_file():
-                _copy(self.durable, self.folder)
+        if self.durable is None or self.exists():
+            return
+        if (self.durable / artifact.FILE).is_file():
+            _copy(self.durable, self.folder)
 
     def put_aside(self) -> None:
         """Move the best model of an earlier training in this folder aside."""

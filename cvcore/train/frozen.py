@@ -9,8 +9,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from cvcore.config.keys import DATA_SCHEMAS
 from cvcore.config.schema import Config, DataConf
-from cvcore.config.store import DATA_SCHEMAS
 from cvcore.config.validate import typed
 from cvcore.errors import ConfigError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -121,9 +122,7 @@ def _device_use() -> dict[str, float]:
         return {}
     free, total = torch.cuda.mem_get_info()
     values = {"system/gpu_memory_used_gib": (total - free) / GIB}
-    try:
+    # torch asks NVML through a package that need not be there.
+    with contextlib.suppress(ModuleNotFoundError, RuntimeError):
         values["system/gpu_pct"] = float(torch.cuda.utilization())
-    except (ModuleNotFoundError, RuntimeError):
-        # torch asks NVML through a package that need not be there.
-        pass
     return values

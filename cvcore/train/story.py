@@ -108,7 +108,7 @@ class Story:
             seed=config.seed,
             training=True,
         )
-        self.held_out = {
+        self.held_out: dict[str, VisionDataset] = {
             name: VisionDataset(
                 data.splits[name],
                 data.labels,

@@ -13,7 +13,12 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import PreTrainedModel, Trainer, TrainingArguments
-from transformers.trainer_callback import ExportableState, PrinterCallback, TrainerCallback
+from transformers.trainer_callback import (
+    ExportableState,
+    PrinterCallback,
+    TrainerCallback,
+    TrainerControl,
+)
 
 from cvcore.config.schema import Config
 from cvcore.data.normalise import normalise
@@ -49,6 +54,10 @@ class LakesightTrainer(Trainer):
         describe: returns what a checkpoint says of its run (task, label space ...).
     """
 
+    optimizer: torch.optim.Optimizer | None
+    lr_scheduler: LRScheduler | None
+    control: TrainerControl
+
     def __init__(
         self,
         model: PreTrainedModel,
@@ -83,8 +92,8 @@ class LakesightTrainer(Trainer):
         super().__init__(
             model=model,
             args=args,
-            train_dataset=train_dataset,  # type: ignore[arg-type]
-            eval_dataset=eval_dataset,  # type: ignore[arg-type]
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
             data_collator=task.collate,
             callbacks=callbacks,
         )
@@ -129,7 +138,7 @@ class LakesightTrainer(Trainer):
         """Return the schedule of `cvcore.train.schedule`."""
         if self.lr_scheduler is None:
             schedule = Schedule.of(self.config.optim, num_training_steps)
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, schedule)
+            self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), schedule)
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -211,7 +220,7 @@ class LakesightTrainer(Trainer):
 
     def _inputs_only(self, batch: dict[str, Any]) -> dict[str, Any]:
         # Without labels no loss is computed, so that no process waits for another one in it.
-        kept = {k: batch[k] for k in ("pixel_values", "pixel_mask") if k in batch}
+        kept: dict[str, Any] = {k: batch[k] for k in ("pixel_values", "pixel_mask") if k in batch}
         return self._prepare_inputs(kept)
 
     def _forward_as_often_as_others(self, dataset: ImageDataset, size: int) -> None:

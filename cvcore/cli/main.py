@@ -19,6 +19,7 @@ from cvcore.errors import LakesightError, did_you_mean
 
 VERBS = {
     "train": "train a model, or go on with a run",
+    "predict": "predict with a saved model on images, folders or a data set",
     "models": "list the models of the catalogue",
     "compose": "show the configuration that overrides give",
 }

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvcore.errors import DataError, did_you_mean
+from cvcore.serve import artifact
+from cvcore.serve.find import model_folder
 
 if TYPE_CHECKING:
     from cvcore.data.records import ImageRef
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 HELP = "predict with a saved model on images, folders or a data set"
 
 EXAMPLES = """examples:
-  lakesight predict --model runs/latest/best photo.jpg more/
-  lakesight predict --model runs/latest/best --threshold 0.5 --out answers photos/
-  lakesight predict --model runs/latest/best data=coco data.root=blood --split val
+  lakesight predict runs/latest photo.jpg more/
+  lakesight predict runs/latest photos/ --threshold 0.5 --out answers
+  lakesight predict runs/latest data=coco data.root=blood --split val
 """
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -25,9 +27,10 @@ SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
-    parser.add_argument("--model", required=True, type=Path, help="a run's folder 'best'")
+    parser.add_argument(
+        "model", type=Path, metavar="RUN", help="a run's folder, its 'best', or runs/latest"
+    )
     parser.add_argument(
         "--threshold", type=float, help="show objects from this score on (default: the model's)"
     )
@@ -51,16 +54,19 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         raise DataError(f"--threshold {args.threshold} is not a score: give a number from 0 to 1.")
-    refs = _refs(args.overrides, args.split)
+    folder = model_folder(args.model)
+    refs = _refs(args.overrides, args.split, artifact.read(folder).task.kind)
 
     from PIL import Image
     from tqdm import tqdm
+    from transformers.utils import logging as hf_logging
 
     from cvcore.data.draw import draw
     from cvcore.serve import payload
     from cvcore.serve.predictor import Predictor
 
-    predictor = Predictor.load(args.model)
+    hf_logging.disable_progress_bar()  # a second bar, of weights, says nothing here
+    predictor = Predictor.load(folder)
     card = predictor.artifact
     threshold = card.score_threshold if args.threshold is None else args.threshold
     own = card.class_thresholds if args.threshold is None else {}
@@ -85,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _refs(inputs: list[str], split: str) -> list[ImageRef]:
+def _refs(inputs: list[str], split: str, kind: str) -> list[ImageRef]:
     overrides = [item for item in inputs if "=" in item and not Path(item).exists()]
     paths = [Path(item).expanduser() for item in inputs if item not in overrides]
     if overrides and paths:
@@ -93,15 +99,15 @@ def _refs(inputs: list[str], split: str) -> list[ImageRef]:
             f"pictures ({paths[0]}) and data overrides ({overrides[0]}) can't be mixed: "
             "give one or the other."
         )
-    return _of_data(overrides, split) if overrides else _of_paths(paths)
+    return _of_data(overrides, split, kind) if overrides else _of_paths(paths)
 
 
-def _of_data(overrides: list[str], split: str) -> list[ImageRef]:
+def _of_data(overrides: list[str], split: str, kind: str) -> list[ImageRef]:
     from cvcore.config.composer import load
     from cvcore.data.readers import open_splits
 
-    config = load(overrides)
-    splits = open_splits(config.data, config.task.kind)
+    # Only the images are read; the model's task says in which layout to look for them.
+    splits = open_splits(load([f"task={kind}", *overrides]).data, kind)
     if split not in splits:
         raise DataError(
             f"the data has no split {split!r}. Splits: {', '.join(splits)}."

@@ -25,6 +25,11 @@ EXAMPLES = """examples:
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
+SHEET = 12
+SHEET_SIDE_PX = 400
+"""How many pictures are on the sheet, and the longer side of each."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.epilog = EXAMPLES
@@ -62,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from transformers.utils import logging as hf_logging
 
     from cvcore.data.draw import draw
+    from cvcore.data.sheet import cell, sheet
     from cvcore.serve import payload
     from cvcore.serve.predictor import Predictor
 
@@ -72,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
     own = card.class_thresholds if args.threshold is None else {}
     pictures = args.out / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
+    for old in pictures.glob("[0-9][0-9][0-9][0-9][0-9]-*.png"):
+        old.unlink()  # of an earlier prediction: they would be taken for this one's
+    cells: list[Image.Image] = []
     lines = args.out / "predictions.jsonl"
     with lines.open("w") as file:
         stream = tqdm(predictor.stream(refs), total=len(refs), unit="image", disable=None)
@@ -85,9 +94,14 @@ def run(args: argparse.Namespace) -> int:
                     image_HW3, predictor.labels, prediction=prediction, score_threshold=threshold
                 )
                 Image.fromarray(drawn).save(pictures / f"{number:05d}-{stem}.png")
-    print(f"{len(refs)} images -> {lines}")
+                if len(cells) < SHEET:
+                    cells.append(cell(drawn, stem, SHEET_SIDE_PX))
+    print(f"{len(refs):,} images predicted: {lines}")
     if not args.no_pictures:
-        print(f"pictures    -> {pictures}")
+        sheet(cells).save(args.out / "sheet.png")
+        print(
+            f"pictures: {pictures}, the first {len(cells)} on one sheet: {args.out / 'sheet.png'}"
+        )
     return 0
 
 

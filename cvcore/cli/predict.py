@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,10 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict and write; returns 0.
+    """Predict and write; returns 0, or 1 if some images could not be decoded.
 
     Raises:
-        DataError: no such picture, threshold or split, or a picture that can't be decoded.
+        DataError: no such picture, threshold or split.
         ModelError: the folder is not a model.
     """
     if args.threshold is not None and not 0 <= args.threshold <= 1:
@@ -82,9 +83,19 @@ def run(args: argparse.Namespace) -> int:
         old.unlink()  # of an earlier prediction: they would be taken for this one's
     cells: list[Image.Image] = []
     lines = args.out / "predictions.jsonl"
+    num_broken = 0
     with lines.open("w") as file:
-        stream = tqdm(predictor.stream(refs), total=len(refs), unit="image", disable=None)
-        for number, (ref, image_HW3, prediction) in enumerate(stream):
+
+        def leave_out(ref: ImageRef, error: DataError) -> None:
+            nonlocal num_broken
+            num_broken += 1
+            file.write(json.dumps({"image": str(ref), "error": str(error)}) + "\n")
+            tqdm.write(f"left out: {error}", file=sys.stderr)
+
+        stream = tqdm(
+            predictor.stream(refs, on_error=leave_out), total=len(refs), unit="image", disable=None
+        )
+        for ref, image_HW3, prediction in stream:
             size_hw = (image_HW3.shape[0], image_HW3.shape[1])
             row = payload.answer(prediction, predictor.labels, size_hw, threshold, own)
             file.write(json.dumps({"image": str(ref), **row}) + "\n")
@@ -93,16 +104,19 @@ def run(args: argparse.Namespace) -> int:
                 drawn = draw(
                     image_HW3, predictor.labels, prediction=prediction, score_threshold=threshold
                 )
-                Image.fromarray(drawn).save(pictures / f"{number:05d}-{stem}.png")
+                path = pictures / f"{prediction.image_id:05d}-{stem}.png"
+                Image.fromarray(drawn).save(path)
                 if len(cells) < SHEET:
                     cells.append(cell(drawn, stem, SHEET_SIDE_PX))
-    print(f"{len(refs):,} images predicted: {lines}")
-    if not args.no_pictures:
+    print(f"{len(refs) - num_broken:,} images predicted: {lines}")
+    if cells:
         sheet(cells).save(args.out / "sheet.png")
         print(
             f"pictures: {pictures}, the first {len(cells)} on one sheet: {args.out / 'sheet.png'}"
         )
-    return 0
+    if num_broken:
+        print(f"{num_broken:,} images could not be read; their lines say why.", file=sys.stderr)
+    return 1 if num_broken else 0
 
 
 def _refs(inputs: list[str], split: str, kind: str) -> list[ImageRef]:

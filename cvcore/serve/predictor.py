@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from cvcore.data.normalise import normalise
 from cvcore.data.records import ImageRef
 from cvcore.data.samples import Prediction, Sample, Target, Truth
 from cvcore.data.transforms import fit_transform
+from cvcore.errors import DataError
 from cvcore.serve import artifact as artifacts
 from cvcore.serve import payload
 from cvcore.tasks.base import Encoded
@@ -85,21 +86,33 @@ class Predictor:
         return self.task.predict(self.model(**inputs), truths)
 
     def stream(
-        self, refs: Sequence[ImageRef], batch_size: int = 16
+        self,
+        refs: Sequence[ImageRef],
+        batch_size: int = 16,
+        on_error: Callable[[ImageRef, DataError], None] | None = None,
     ) -> Iterator[tuple[ImageRef, NDArray[np.uint8], Prediction]]:
         """Yield (reference, decoded image, prediction) of many encoded images, batch by batch.
 
+        Args:
+            refs: the images, in the order of what is yielded.
+            batch_size: images that go through the model at once.
+            on_error: is told of an image that can't be decoded, which is then left out.
+
         Raises:
-            DataError: an image that can't be decoded.
+            DataError: an image that can't be decoded, when there is no `on_error`.
         """
         for start in range(0, len(refs), batch_size):
-            chunk = refs[start : start + batch_size]
-            images = [decode(ref, MAX_PIXELS) for ref in chunk]
-            predictions = self.predict(images)
-            for offset, (ref, image, prediction) in enumerate(
-                zip(chunk, images, predictions, strict=True)
-            ):
-                yield ref, image, replace(prediction, image_id=start + offset)
+            chunk: list[tuple[int, ImageRef, NDArray[np.uint8]]] = []
+            for position, ref in enumerate(refs[start : start + batch_size], start):
+                try:
+                    chunk.append((position, ref, decode(ref, MAX_PIXELS)))
+                except DataError as error:
+                    if on_error is None:
+                        raise
+                    on_error(ref, error)
+            predictions = self.predict([image for _, _, image in chunk])
+            for (position, ref, image), prediction in zip(chunk, predictions, strict=True):
+                yield ref, image, replace(prediction, image_id=position)
 
     def answers(
         self, refs: Sequence[ImageRef], score_threshold: float | None = None

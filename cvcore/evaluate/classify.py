@@ -88,6 +88,13 @@ class ClassificationMetric:
             for k, name in enumerate(self.labels.names)
         }
 
+    def image_scores(self) -> dict[ImageId, float]:
+        """Return for each image the confidence in what is right: wrong and sure is 0."""
+        rows = self.answers()
+        right = rows["truth"] == rows["predicted"]
+        scores = np.where(right, rows["score"], 1 - rows["score"])
+        return dict(zip(self.image_ids, scores.tolist(), strict=True))
+
     def resampled(self, weights_BI: NDArray[np.integer[Any]]) -> dict[str, NDArray[np.float64]]:
         """Return the figures of `compute` for sets of image weights, float64 [B] by key."""
         rows = self.answers()

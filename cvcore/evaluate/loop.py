@@ -54,20 +54,35 @@ def evaluate_batches(
     was_training = model.training
     model.eval()
     try:
-        with torch.no_grad():
-            for batch in batches:
-                truths: list[Truth] = batch.pop("truths")
-                inputs = prepare(batch)
-                device_type = inputs["pixel_values"].device.type
-                with torch.autocast(device_type, autocast, enabled=autocast is not None):
-                    outputs = model(**inputs)
-                predictions = task.predict(outputs, truths)
-                metric.update(predictions, truths)
-                for observer in observers:
-                    observer(outputs, predictions, truths)
+        for batch in batches:
+            truths: list[Truth] = batch.pop("truths")
+            outputs, predictions = predict_batch(model, batch, truths, task, prepare, autocast)
+            metric.update(predictions, truths)
+            for observer in observers:
+                observer(outputs, predictions, truths)
     finally:
         model.train(was_training)
     return metric
+
+
+@torch.no_grad()
+def predict_batch(
+    model: torch.nn.Module,
+    batch: dict[str, Any],
+    truths: Sequence[Truth],
+    task: Task,
+    prepare: Prepare,
+    autocast: torch.dtype | None = None,
+) -> tuple[Any, list[Prediction]]:
+    """Return the outputs of a model in evaluation mode, and predictions at the images' own sizes.
+
+    Arguments are those of `evaluate_batches`.
+    """
+    inputs = prepare(batch)
+    device_type = inputs["pixel_values"].device.type
+    with torch.autocast(device_type, autocast, enabled=autocast is not None):
+        outputs = model(**inputs)
+    return outputs, task.predict(outputs, truths)
 
 
 def merge_ranks(metric: M, fresh: Callable[[], M]) -> M:

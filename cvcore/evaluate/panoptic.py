@@ -86,6 +86,17 @@ class PanopticMetric:
             for k, name in enumerate(self.labels.names)
         }
 
+    def image_scores(self) -> dict[ImageId, float]:
+        """Return each image's own PQ over its classes, 1 where there is none."""
+        rows = self._table.ordered("classes")
+        segments = rows["tp"] + (rows["fp"].astype(np.float64) + rows["fn"]) / 2
+        occurs = segments > 0
+        image_R, num_images = rows.image_R[occurs], len(self._table)
+        quality = np.bincount(image_R, rows["iou"][occurs] / segments[occurs], num_images)
+        classes = np.bincount(image_R, minlength=num_images)
+        scores = np.divide(quality, classes, out=np.ones(num_images), where=classes > 0)
+        return dict(zip(self.image_ids, scores.tolist(), strict=True))
+
     def resampled(self, weights_BI: NDArray[np.integer[Any]]) -> dict[str, NDArray[np.float64]]:
         """Return the figures of `compute` for sets of image weights, float64 [B] by key."""
         rows = self._table.ordered("classes")

@@ -104,6 +104,14 @@ class Ranked:
             precision_TB.append(precision_BR.mean(axis=1))
         return np.stack(precision_TB)
 
+    def precision_by_recall(self, threshold: int) -> NDArray[np.float64]:
+        """Return COCO's precision at 101 recalls, all sizes, at one IoU threshold (position)."""
+        found_N = self.found(0, threshold)
+        total_P = np.cumsum(~self.ignored(0, threshold), dtype=np.int64)[found_N]
+        found_P = np.arange(1, len(total_P) + 1)
+        objects_1 = np.array([self.num_objects()])
+        return precision_at_recalls(found_P[None], total_P[None], objects_1)[0]
+
     def curve(self, threshold: int) -> Curve:
         """Return precision and recall at one IoU threshold (position), all sizes."""
         return curve(

@@ -7,6 +7,7 @@ are written through their own `save_pretrained`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def save(folder: Path, artifact: Artifact, model: Any, processor: Any) -> None:
 
 
 def write(folder: Path, artifact: Artifact) -> None:
-    """Write `lakesight.json` alone (new thresholds or metrics of the same weights)."""
+    """Write `lakesight.json` alone."""
     content = {
         "format": FORMAT,
         "task": asdict(artifact.task),
@@ -84,9 +85,19 @@ def write(folder: Path, artifact: Artifact) -> None:
         "fingerprint": artifact.fingerprint,
         "metrics": artifact.metrics,
     }
-    part = folder / f"{FILE}.part"
+    _replace(folder / FILE, content)
+
+
+def set_class_thresholds(folder: Path, thresholds: Mapping[str, float]) -> None:
+    """Change the thresholds by class name in a written `lakesight.json`; the rest stays."""
+    content = json.loads((folder / FILE).read_text())
+    _replace(folder / FILE, {**content, "class_thresholds": dict(thresholds)})
+
+
+def _replace(file: Path, content: dict[str, Any]) -> None:
+    part = file.with_name(f"{FILE}.part")
     part.write_text(json.dumps(content, indent=1))
-    part.replace(folder / FILE)
+    part.replace(file)
 
 
 def read(folder: Path) -> Artifact:

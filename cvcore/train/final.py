@@ -13,12 +13,14 @@ from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
 from cvcore.data.normalise import normalise
 from cvcore.data.prepare import Prepared
-from cvcore.evaluate.loop import evaluate_batches, merge_ranks
+from cvcore.evaluate.run import Subject, evaluate
 from cvcore.serve import artifact
 from cvcore.tasks.base import Task
 from cvcore.train import distributed
 from cvcore.train.arguments import AUTOCAST, precision
 from cvcore.train.batches import evaluation_loader
+
+REPORT = "report"
 
 
 def evaluate_best(
@@ -32,7 +34,8 @@ def evaluate_best(
     """Return the best model's figures: "best/<key>" on val, "test/<key>" on test.
 
     It is the saved model that is evaluated, not the one in memory: what is reported is what anyone
-    who loads the folder gets.
+    who loads the folder gets. Each split has its report in `report/<split>`; the score thresholds of
+    best F1 on val become the model's own.
 
     Args:
         config: the run's.
@@ -54,6 +57,7 @@ def evaluate_best(
         pixels = batch["pixel_values"].to(device, non_blocking=True)
         return {"pixel_values": normalise(pixels, config.model.image_mean, config.model.image_std)}
 
+    autocast = AUTOCAST[precision(config)]
     figures: dict[str, float] = {}
     for name, dataset in held_out.items():
         loader = evaluation_loader(
@@ -64,15 +68,27 @@ def evaluate_best(
             distributed.rank(),
             distributed.world_size(),
         )
-        metric = evaluate_batches(
-            model,
-            loader,
-            task,
-            task.metrics(config.task, data.labels),
-            to_device,
-            autocast=AUTOCAST[precision(config)],
+        subject = Subject(
+            model=model,
+            model_name=config.model.checkpoint or config.model.model_type or "",
+            task=task,
+            config=config,
+            labels=data.labels,
+            dataset=dataset,
+            split=name,
+            fingerprint=data.fingerprint,
+            prepare=to_device,
+            autocast=autocast,
         )
-        merged = merge_ranks(metric, lambda: task.metrics(config.task, data.labels))
+        found = evaluate(subject, loader, run_dir / REPORT / name)
+        if name == "val" and distributed.rank() == 0:
+            artifact.set_class_thresholds(run_dir / "best", found.thresholds)
         prefix = "best" if name == "val" else name
-        figures |= {f"{prefix}/{key}": float(v) for key, v in merged.compute().items()}
+        figures |= {f"{prefix}/{key}": float(v) for key, v in found.metrics.items()}
+        figures |= {
+            f"{prefix}/{key}_{end}": getattr(interval, end)
+            for key, interval in found.intervals.items()
+            if key == config.task.metric
+            for end in ("low", "high")
+        }
     return figures

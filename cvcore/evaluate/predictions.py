@@ -1,0 +1,124 @@
+"""All predictions of an evaluation, written to disk as they come. Torch-free.
+
+One JSON object per line, gzipped (COCO's results format for detections and instances, without a
+threshold; category ids are the data set's own):
+
+    detection, instances  {"image_id", "category_id", "bbox" [x, y, w, h], "score", "segmentation"}
+    classification        {"image_id", "category_id", "scores" {category id: score} of the best 5}
+    semantic              {"image_id", "category_id", "segmentation"}, one line per class
+    panoptic              {"image_id", "category_id", "segment_id", "segmentation"}
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvcore.data.labels import LabelSpace
+from cvcore.data.records import Rle
+from cvcore.data.samples import Prediction, Truth
+
+FILE = "predictions.jsonl.gz"
+
+_TOP = 5
+_COMPRESSION = 3
+"""gzip level: a third of the time of the default at nearly its size."""
+
+
+class PredictionFile:
+    """Writes predictions; an observer of `loop.evaluate_batches`, and a context manager."""
+
+    def __init__(self, path: Path, labels: LabelSpace) -> None:
+        """Open the file; it is replaced."""
+        self.path = path
+        self._ids = [label.source_id for label in labels.labels]
+        self._file = gzip.open(path, "wt", compresslevel=_COMPRESSION, encoding="utf-8")  # noqa: SIM115
+
+    def __enter__(self) -> PredictionFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def __call__(
+        self,
+        outputs: Any,  # noqa: ARG002 (an observer's signature)
+        predictions: Sequence[Prediction],
+        truths: Sequence[Truth],
+    ) -> None:
+        """Write one batch."""
+        for prediction, truth in zip(predictions, truths, strict=True):
+            for line in rows(prediction, self._ids):
+                self._file.write(json.dumps({"image_id": truth.image_id, **line}) + "\n")
+
+
+def rows(prediction: Prediction, source_ids: Sequence[int | str]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of one image, without its id."""
+    if prediction.scores_K is not None:
+        best = np.argsort(-prediction.scores_K, kind="stable")[:_TOP]
+        scores = {source_ids[k]: float(prediction.scores_K[k]) for k in best}
+        yield {"category_id": source_ids[best[0]], "scores": scores}
+    elif prediction.segment_ids_HW is not None:
+        assert prediction.segment_ids_N is not None
+        assert prediction.labels_N is not None
+        for segment, k in zip(prediction.segment_ids_N, prediction.labels_N, strict=True):
+            yield {
+                "category_id": source_ids[k],
+                "segment_id": int(segment),
+                "segmentation": _encoded(prediction.segment_ids_HW == segment),
+            }
+    elif prediction.semantic_HW is not None:
+        for k in np.unique(prediction.semantic_HW):
+            mask = _encoded(prediction.semantic_HW == k)
+            yield {"category_id": source_ids[k], "segmentation": mask}
+    else:
+        yield from _objects(prediction, source_ids)
+
+
+def _objects(prediction: Prediction, source_ids: Sequence[int | str]) -> Iterator[dict[str, Any]]:
+    assert prediction.boxes_N4 is not None
+    assert prediction.labels_N is not None
+    assert prediction.scores_N is not None
+    xywh_N4 = prediction.boxes_N4.astype(np.float64)
+    xywh_N4[:, 2:] -= xywh_N4[:, :2]
+    for i, k in enumerate(prediction.labels_N):
+        row = {
+            "category_id": source_ids[k],
+            "bbox": xywh_N4[i].tolist(),
+            "score": float(prediction.scores_N[i]),
+        }
+        if prediction.masks is not None:
+            row["segmentation"] = _text(prediction.masks[i])
+        yield row
+
+
+def _encoded(mask_HW: NDArray[np.bool_]) -> dict[str, Any]:
+    from pycocotools import mask
+
+    return _text(mask.encode(np.asfortranarray(mask_HW, np.uint8)))
+
+
+def _text(rle: Rle) -> dict[str, Any]:
+    counts = rle["counts"]
+    size = [int(v) for v in rle["size"]]
+    return {"size": size, "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
+
+
+def join(parts: Sequence[Path], path: Path) -> None:
+    """Join the files of several processes (gzip members follow each other) and remove them."""
+    with path.open("wb") as whole:
+        for part in parts:
+            whole.write(part.read_bytes())
+            part.unlink()

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cvcore.train.run import RunResult
 
 HELP = "train a model, or go on with a run"
 
@@ -36,5 +42,29 @@ def run(args: argparse.Namespace) -> int:
 
     from cvcore.train.run import train
 
-    train(config, args.overrides)
+    print(summary(train(config, args.overrides), config.task.metric))
     return 0
+
+
+def summary(result: RunResult, metric: str) -> str:
+    """Return what a person wants to know at the end: how good, where, and what to do next."""
+    folder = Path(result.run_dir)
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
+    why = {"steps": "all steps done", "time_budget": "the time budget is spent"}
+    figures = []
+    for split, prefix in (("val", "best"), ("test", "test")):
+        value, low, high = (
+            result.metrics.get(f"{prefix}/{metric}{end}") for end in ("", "_low", "_high")
+        )
+        if value is not None:
+            interval = "" if low is None else f" (95 %: {low:.4f} to {high:.4f})"
+            figures.append(f"{metric} {value:.4f} on {split}{interval}")
+    rows = {
+        "stopped": f"step {result.step}, {why.get(result.stopped_by, result.stopped_by)}",
+        "figures": "; ".join(figures),
+        "model": str(folder / "best"),
+        "report": str(folder / "report" / "val" / "index.html"),
+        "next": f"lakesight predict {shlex.quote(str(folder))} <pictures>",
+    }
+    return "\n".join(f"{key:8} {text}" for key, text in rows.items() if text)

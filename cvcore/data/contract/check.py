@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -55,11 +55,7 @@ def check(
     """
     from tqdm import tqdm
 
-    expected = Expected(
-        kind,
-        frozenset(c.source_id for split in splits.values() for c in split.categories),
-        conf.max_image_pixels,
-    )
+    expected = expected_of(splits, kind, conf)
     total = sum(len(split) for split in splits.values())
     hide = None if progress is None else not progress
     seen: dict[str, _Seen] = {}
@@ -86,6 +82,12 @@ def check(
     )
 
 
+def expected_of(splits: Mapping[str, Split], kind: str, conf: DataConf) -> Expected:
+    """Return what the records of these splits are held against."""
+    categories = frozenset(c.source_id for split in splits.values() for c in split.categories)
+    return Expected(kind, categories, conf.max_image_pixels)
+
+
 @dataclass(slots=True)
 class _Seen:
     """One split as it is visited, record by record."""
@@ -110,7 +112,7 @@ class _Seen:
 
     def add(self, found: Visit) -> None:
         """Take the next record's visit; visits come in the order of the records."""
-        findings = [(self.source.better(f, i), i) for f, i in found.findings]
+        findings = self.source.placed(found)
         findings += source_rules.check_identity(
             found, self.image_ids, self.files, self.annotation_ids
         )
@@ -166,9 +168,8 @@ class _Seen:
 
 
 def _look_at(
-    name: str, split: Split, expected: Expected, decode_images: bool, done: object
+    name: str, split: Split, expected: Expected, decode_images: bool, done: Callable[[int], object]
 ) -> _Seen:
-    assert callable(done)
     seen = _Seen(name, expected, source_rules.SourceFaults.of(name, split))
     early: dict[int, Visit] = {}
     everything = decode_images or len(split) <= SAMPLE

@@ -33,6 +33,13 @@ class Expected:
     max_pixels: int
 
 
+@rule("record-unreadable", "a row of the source holds an image and what is said of it",
+      "correct or remove the row", drop="image")  # fmt: skip
+def unreadable(error: Exception | None) -> bool:
+    """Return whether the reader could not make a record of it."""
+    return error is not None
+
+
 @rule(
     "size-declared",
     "the declared width and height are the image's",

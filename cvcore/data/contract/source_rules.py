@@ -7,7 +7,7 @@ hold (an annotation of an unlisted image), or fields of a wrong type, which the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cvcore.data.contract import box_rules, mask_rules
 from cvcore.data.contract.record_rules import category_unknown
@@ -38,7 +38,7 @@ def file_in_two(splits: list[str]) -> bool:
 
 
 @rule("annotation-id-duplicate", "an annotation id is used once in its split",
-      "number the annotations again", severity="warning", repair="gets a new id")  # fmt: skip
+      "number the annotations again", severity="warning")  # fmt: skip
 def annotation_twice(annotation_id: int | str, seen: Mapping[int | str, str]) -> bool:
     """Return whether an earlier annotation has the id."""
     return annotation_id in seen
@@ -72,6 +72,8 @@ _RULE_OF_FIELD: dict[str, Rule] = {
     "segmentation": mask_rules.malformed,
     "iscrowd": iscrowd_invalid,
 }
+_FIELDS = ("bbox", "segmentation", "iscrowd")
+"""Fields that a record's annotation can lack, or have as something else."""
 _LOST = {box_rules.missing: "bbox", mask_rules.missing: "segmentation"}
 
 
@@ -101,14 +103,24 @@ class SourceFaults:
             )
         return cls(faults)
 
-    def better(self, finding: Finding, annotation_id: int | str | None) -> Finding:
-        """Return a finding "there is no bbox" as what the source has in its place."""
-        if annotation_id is None or finding.rule not in _LOST:
-            return finding
-        known = self.waiting.pop((annotation_id, _LOST[finding.rule]), None)
-        if known is None:
-            return finding
-        return replace(finding, rule=RULES[known.rule], field=known.field, value=known.value)
+    def placed(self, found: Visit) -> list[tuple[Finding, int | str | None]]:
+        """Return a visit's findings, with what the source has in place of a lost field."""
+        findings = list(found.findings)
+        if not self.waiting:
+            return findings
+        for position, annotation_id in enumerate(found.annotation_ids):
+            for field in _FIELDS:
+                known = self.waiting.pop((annotation_id, field), None)
+                if known is None:
+                    continue
+                findings = [
+                    (f, i)
+                    for f, i in findings
+                    if f.position != position or _LOST.get(f.rule) != field
+                ]
+                finding = Finding(RULES[known.rule], field, known.value, position)
+                findings.append((finding, annotation_id))
+        return findings
 
     def rest(self) -> Iterator[Fault]:
         """Yield what matched no record's lack."""

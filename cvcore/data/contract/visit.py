@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from cvcore.data.contract import box_rules
 from cvcore.data.contract.image_facts import ImageFacts, look
 from cvcore.data.contract.label_map_rules import check_mask
-from cvcore.data.contract.record_rules import Expected, check_content, check_image
+from cvcore.data.contract.record_rules import Expected, check_content, check_image, unreadable
 from cvcore.data.contract.rule import Finding
 from cvcore.data.records import Annotation, PanopticSegment, Record, Split
+from cvcore.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,11 @@ class Visit:
         findings: with the annotation's id each (None: the image).
         image: what was seen of the image file.
         pixels: the image and mask were decoded.
-        num_annotations: objects, segments, or 1 for a class.
+        num_annotations: objects, segments, or 1 for a class or a mask.
         objects: category -> objects that can be trained on.
         mask_values: id -> pixels of its label mask.
         boxes: boxes, those whole as xyxy, those that reach outside as xywh.
-        annotation_ids: ids of all its annotations.
+        annotation_ids: ids of all its annotations; segments' ids are their image's only.
     """
 
     index: int
@@ -45,9 +46,16 @@ class Visit:
     annotation_ids: tuple[int | str, ...]
 
 
+_ONE_EACH = ("classification", "semantic_segmentation")
+"""Tasks whose images have one annotation each: a class, a mask."""
+
+
 def visit(split: Split, index: int, expected: Expected, *, pixels: bool) -> Visit:
     """Return what a look at one record found; with `pixels` image and mask are decoded."""
-    record = split[index]
+    try:
+        record = split[index]
+    except DataError as error:
+        return _unreadable(split, index, error)
     facts = look(record.image, expected.max_pixels, pixels=pixels)
     findings = list(check_image(record, facts))
     size_hw = record.size_hw or facts.size_hw
@@ -66,11 +74,30 @@ def visit(split: Split, index: int, expected: Expected, *, pixels: bool) -> Visi
         findings=tuple((f, None if f.position is None else ids[f.position]) for f in findings),
         image=facts,
         pixels=pixels,
-        num_annotations=1 if expected.kind == "classification" else len(ids),
+        num_annotations=1 if expected.kind in _ONE_EACH else len(ids),
         objects=_objects(record, expected, findings, mask_values),
         mask_values=mask_values,
         boxes=_boxes(record, size_hw),
-        annotation_ids=tuple(ids),
+        annotation_ids=tuple(a.annotation_id for a in record.annotations),
+    )
+
+
+def _unreadable(split: Split, index: int, error: DataError) -> Visit:
+    """Return the visit to a record that its reader can't make (a table's cell without an image)."""
+    where = f"{split.name}, record {index}"
+    finding = Finding(unreadable, "record", str(error))
+    return Visit(
+        index=index,
+        image_id=where,
+        file=where,
+        findings=((finding, None),),
+        image=ImageFacts(),
+        pixels=False,
+        num_annotations=0,
+        objects={},
+        mask_values={},
+        boxes=(0, 0, 0),
+        annotation_ids=(),
     )
 
 

@@ -139,6 +139,8 @@ def _annotation(
     segmentation, whole = segmentation_of(row.get("segmentation"))
     if not whole:
         fault("segmentation", "must be polygons or a run-length mask", "correct or remove it")
+    if row.get("iscrowd", 0) not in (0, 1):
+        fault("iscrowd", "must be 0 or 1", "set it to 0 or 1")
     area = row.get("area")
     return Annotation(
         annotation_id=annotation_id,

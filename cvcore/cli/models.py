@@ -25,7 +25,8 @@ Any other Hugging Face id or local folder works as well, on top of a model of it
   lakesight train model=detection/d_fine_micro model.checkpoint=org/name
 """
 
-COLUMNS = ("model", "licence", "input", "params", "description")
+COLUMNS = ("model", "licence", "input", "params", "checkpoint")
+_RANDOM = "(random weights)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +62,7 @@ def row(entry: Entry) -> tuple[str, ...]:
     size = "x".join(map(str, entry.image_size))
     params = "" if entry.params_m is None else f"{entry.params_m:g} M"
     mark = " *" if entry.is_default else ""
-    return (entry.option + mark, entry.licence, size, params, entry.description)
+    return (entry.option + mark, entry.licence, size, params, entry.checkpoint or _RANDOM)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

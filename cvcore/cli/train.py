@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 HELP = "train a model, or go on with a run"
 
 EXAMPLES = """examples:
-  lakesight train                                          digits, classification
-  lakesight train task=detection
+  lakesight train                                          a detector, on digits
+  lakesight train task=semantic_segmentation
   lakesight train model=detection/d_fine_micro trainer.num_train_epochs=5
   lakesight train experiment=bccd_detection data.root=path/to/bccd
   lakesight train task=detection run.dir=runs/first        again: goes on where it stopped

@@ -14,9 +14,9 @@ from cvcore.config.paths import conf_dir, user_conf_dirs
 from cvcore.config.schema import TASKS, ModelConf
 from cvcore.errors import ConfigError
 
-_DEFAULT = "default"
-# `- /model/detection/other@_here_`: the file takes over another's values.
-_PARENT = re.compile(r"/model/([\w/-]+)(@_here_)?")
+_DEFAULT = "_default"
+# `- detection/other@_here_`: the file takes over another's values.
+_PARENT = re.compile(r"(?:/model/)?([\w-]+/[\w-]+)@_here_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,12 @@ def catalogue(
     files: dict[str, Path] = {}
     for folder in (conf_dir(), *user_conf_dirs(search_path)):
         for path in folder.glob("model/*/*.yaml"):
-            option = f"{path.parent.name}/{path.stem}"
-            if not path.stem.startswith("_"):
-                files.setdefault(option, path)
+            files.setdefault(f"{path.parent.name}/{path.stem}", path)
     return [
         _entry(option, files)
         for one in ([task] if task else TASKS)
         for option in sorted(files)
-        if option.startswith(f"{one}/") and not option.endswith(f"/{_DEFAULT}")
+        if option.startswith(f"{one}/") and "/_" not in option
     ]
 
 

@@ -5,6 +5,7 @@ Types, bounds and choices of values are checked after composition, by `cvcore.co
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -105,9 +106,13 @@ def _check_option(found: Override, options: Sequence[str]) -> None:
 def unknown_option(group: str, option: object, options: Sequence[str]) -> str:
     """Return the sentence for an option that its group does not have."""
     text = "null" if option is None else str(option)
-    same_end = [known for known in options if known.endswith(f"/{text}")]
-    near = f" Did you mean {same_end[0]!r}?" if same_end else did_you_mean(text, options)
+    if not options:
+        return f"{text!r} is not an option of group {group!r}, which has none."
     shown = [known for known in options if known.startswith(f"{text.split('/')[0]}/")] or options
+    # A model may be written without its task: `rt_detr_v2_r18` for `detection/rt_detr_v2_r18`.
+    short = {known.rpartition("/")[2]: known for known in reversed(options)}
+    close = difflib.get_close_matches(text, [*options, *short], n=1, cutoff=0.6)
+    near = f" Did you mean {short.get(close[0], close[0])!r}?" if close else ""
     return f"{text!r} is not an option of group {group!r}. Options: {', '.join(shown)}.{near}"
 
 

@@ -45,7 +45,7 @@ class Key:
         path: dotted, e.g. "optim.learning_rate".
         type: as written in the schema, e.g. "float | None".
         default: the schema's own default; an option may set another.
-        info: help, unit, bounds, choices; None for a whole group of keys and for `seed`.
+        info: help, unit, bounds, choices; None for a whole group of keys.
         schema: for a group of keys its dataclass, else None.
     """
 

@@ -11,6 +11,8 @@ from cvcore.config.schema import Config
 def register() -> None:
     """Store every schema; doing it again changes nothing."""
     store = ConfigStore.instance()
+    if "_schema.yaml" in store.repo:
+        return
     store.store(name="_schema", node=Config)
     for reader, schema in DATA_SCHEMAS.items():
         store.store(group="data", name=f"_{reader}", node=schema)

@@ -48,8 +48,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _missing(error: MissingConfigException, options: dict[str, list[str]]) -> ConfigError:
     group, _, option = (error.missing_cfg_file or "").partition("/")
-    if group == "model" and option.endswith("/default"):
-        task = option.removesuffix("/default")
+    if group == "model" and option.endswith("/_default"):
+        task = option.removesuffix("/_default")
         models = ", ".join(options["model"])
         return UnknownOption(f"Task {task!r} has no default model. Choose a model: {models}.")
     if group in options and option:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cvcore.config.check import names_in
+from cvcore.config.keys import DATA_SCHEMAS
 from cvcore.config.schema import Config, FieldInfo, info_of
 from cvcore.config.translate import from_omegaconf
 from cvcore.errors import ConfigError, did_you_mean
@@ -117,6 +118,7 @@ def _faults_between(config: Config) -> dict[str, str]:
         )
     if any(value <= 0 for value in config.model.image_std):
         found["model.image_std"] = "model.image_std holds a value that is not above 0."
+    found.update(_faults_of_reader(config))
     found.update(_faults_of_precision(config))
     return found
 
@@ -127,6 +129,18 @@ _EXAMPLE = {
     "model.image_std": "[0.229,0.224,0.225]",
     "augment.scale": "[0.8,1.25]",
 }
+
+
+def _faults_of_reader(config: Config) -> dict[str, str]:
+    reader = config.data.reader
+    if reader not in DATA_SCHEMAS:
+        near = did_you_mean(reader, DATA_SCHEMAS)
+        sentence = f"data.reader cannot be {reader!r}. Choices: {', '.join(DATA_SCHEMAS)}.{near}"
+    elif not isinstance(config.data, DATA_SCHEMAS[reader]):
+        sentence = f"data.reader is {reader!r} in another reader's option. Write data={reader}."
+    else:
+        return {}
+    return {"data.reader": sentence}
 
 
 def _faults_of_precision(config: Config) -> dict[str, str]:

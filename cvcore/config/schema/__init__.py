@@ -19,7 +19,7 @@ from cvcore.config.schema.data import (
     SemanticMasksConf,
     TableConf,
 )
-from cvcore.config.schema.info import FieldInfo, default_of, info_of
+from cvcore.config.schema.info import FieldInfo, default_of, info_of, opt
 from cvcore.config.schema.model import ModelConf, RecipeConf, TaskConf
 from cvcore.config.schema.platform import (
     ComputeConf,
@@ -37,7 +37,9 @@ class Config:
     """A whole run."""
 
     run: RunConf = field(default_factory=RunConf)
-    seed: int = 42
+    seed: int = opt(
+        42, "Of weights, order of the images and augmentation.", bounds=(0, 4_294_967_295)
+    )
     task: TaskConf = field(default_factory=TaskConf)
     model: ModelConf = field(default_factory=ModelConf)
     data: DataConf = field(default_factory=DataConf)

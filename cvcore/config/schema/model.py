@@ -27,7 +27,11 @@ class RecipeConf:
 
     learning_rate: float = opt(1e-4, "Peak learning rate.", bounds=(0, 10))
     backbone_lr_multiplier: float = opt(1.0, "Backbone's rate over the head's.", bounds=(0, 10))
+    layer_decay: float = opt(
+        1.0, "Each earlier backbone layer's rate over the next one's; 1: none.", bounds=(0.1, 1)
+    )
     weight_decay: float = opt(1e-4, "Decoupled weight decay.", bounds=(0, 1))
+    lr_scheduler_type: str = opt("cosine", "How the learning rate falls after warm-up.")
     per_device_train_batch_size: int = opt(8, "Images per device and step.", bounds=(1, 4096))
     num_train_epochs: float = opt(20.0, "Passes over the train split.", bounds=(0, 10_000))
     max_grad_norm: float = opt(1.0, "Gradient norm is clipped to this; 0: never.", bounds=(0, None))
@@ -51,6 +55,7 @@ class ModelConf:
         {}, "Arguments of the HF config class, on top of the checkpoint's.", advanced=True
     )
     licence: str = opt("unknown", "Licence of the weights (SPDX id).")
+    licence_note: str = opt("", "What to know of the licence before use, e.g. no commercial use.")
     description: str = opt("", "One line for the catalogue.")
     params_m: float | None = opt(None, "Parameters.", unit="millions")
     image_size: list[int] = opt([640, 640], "Input height and width.", unit="px", bounds=(16, 8192))

@@ -19,7 +19,9 @@ from cvcore.errors import LakesightError, did_you_mean
 
 VERBS = {
     "train": "train a model, or go on with a run",
+    "evaluate": "evaluate a saved model on a split and write its report",
     "predict": "predict with a saved model on images, folders or a data set",
+    "data": "inspect, convert and preview data sets",
     "models": "list the models of the catalogue",
     "compose": "show the configuration that overrides give",
 }

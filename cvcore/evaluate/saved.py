@@ -1,0 +1,142 @@
+"""A saved model evaluated on a split, in one process: what `lakesight evaluate` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cvcore.config.composer import load
+from cvcore.config.overrides import parse
+from cvcore.config.schema import Config
+from cvcore.data.dataset import VisionDataset
+from cvcore.data.normalise import normalise
+from cvcore.data.prepare import prepare
+from cvcore.data.transforms import fit_transform
+from cvcore.errors import DataError, ModelError, did_you_mean
+from cvcore.evaluate.report import Report
+from cvcore.evaluate.run import Subject, evaluate
+from cvcore.serve import artifact
+from cvcore.tasks.registry import get_task
+from cvcore.train.batches import evaluation_loader
+from cvcore.train.ledger import OVERRIDES, read_overrides
+
+
+def configuration(folder: Path, overrides: Sequence[str]) -> Config:
+    """Return the configuration of a saved model's run with overrides on top.
+
+    Task and model are those that were saved. Another `data=` replaces all that the run said of data.
+
+    Args:
+        folder: a saved model folder; a run's, or a copy somewhere else (then the defaults hold).
+        overrides: as on the command line.
+
+    Raises:
+        ConfigError: the overrides can't be used.
+        ModelError: the folder is not a model, or the overrides name another task.
+    """
+    saved = artifact.read(folder)
+    run_dir = folder.parent
+    known = read_overrides(run_dir) if (run_dir / OVERRIDES).is_file() else []
+    replaced = {"run"} | {key for o in overrides if (key := parse(o).key) in ("data", "experiment")}
+    kept = [o for o in known if parse(o).key.partition(".")[0] not in replaced]
+    if not any(parse(o).key in ("task", "experiment") for o in [*kept, *overrides]):
+        kept.insert(0, f"task={saved.task.kind}")
+    config = load([*kept, *overrides])
+    if config.task.kind != saved.task.kind:
+        raise ModelError(
+            f"{folder} is a model for {saved.task.kind}, not for {config.task.kind}. Leave task= out."
+        )
+    config.task, config.model = saved.task, saved.model
+    return config
+
+
+def evaluate_saved(
+    folder: Path,
+    overrides: Sequence[str],
+    split: str,
+    out_dir: Path | None = None,
+    device: str | None = None,
+) -> Report:
+    """Evaluate and write a report; return it.
+
+    Args:
+        folder: a saved model folder.
+        overrides: on top of its run's own.
+        split: train, val or test.
+        out_dir: of the report; None: the run's `report/<split>`, or with overrides
+            `evaluations/<time>-<split>` beside it.
+        device: for torch; None: the GPU where there is one.
+
+    Raises:
+        LakesightError: the folder, the overrides, the device or the data can't be used, or the data
+            have another label space than the model.
+    """
+    config = configuration(folder, overrides)
+    place = _device(device)
+    data = prepare(config, needed=())
+    if split not in data.splits or len(data.splits[split]) == 0:
+        splits = [name for name in data.splits if len(data.splits[name])]
+        raise DataError(
+            f"the data has no split {split!r}. Splits: {', '.join(splits)}."
+            + did_you_mean(split, splits)
+        )
+    data.labels.require_same(artifact.read(folder).labels, f"the model {folder}")
+    task = get_task(config.task.kind, config.model, config.task)
+    model: Any
+    model, _ = task.load(config.model, data.labels)
+    model.to(place)
+
+    def to_device(batch: dict[str, Any]) -> dict[str, Any]:
+        pixels = batch["pixel_values"].to(place, non_blocking=True)
+        return {"pixel_values": normalise(pixels, config.model.image_mean, config.model.image_std)}
+
+    dataset = VisionDataset(
+        data.splits[split],
+        data.labels,
+        task,
+        fit_transform(config.model),
+        config.data,
+        seed=config.seed,
+        training=False,
+    )
+    conf = config.trainer
+    loader = evaluation_loader(
+        dataset, task.collate, conf.per_device_eval_batch_size, conf.dataloader_num_workers
+    )
+    subject = Subject(
+        model=model,
+        model_name=str(folder),
+        task=task,
+        config=config,
+        labels=data.labels,
+        dataset=dataset,
+        split=split,
+        fingerprint=data.fingerprint,
+        prepare=to_device,
+    )
+    return evaluate(subject, loader, out_dir or _out_dir(folder.parent, split, bool(overrides)))
+
+
+def _out_dir(run_dir: Path, split: str, changed: bool) -> Path:
+    if changed:
+        return run_dir / "evaluations" / f"{time.strftime('%Y%m%d-%H%M%S')}-{split}"
+    return run_dir / "report" / split
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        cards = torch.cuda.device_count()
+        raise DataError(
+            f"--device {name} can't be used here: this machine has the CPU and {cards} CUDA GPUs. "
+            "Give cpu, cuda or cuda:1, or leave it out."
+        ) from error
+    return device

@@ -22,6 +22,7 @@ VERBS = {
     "evaluate": "evaluate a saved model on a split and write its report",
     "predict": "predict with a saved model on images, folders or a data set",
     "data": "inspect, convert and preview data sets",
+    "demo": "train, evaluate and predict on the built-in digits, about 3 minutes on 2 cores",
     "models": "list the models of the catalogue",
     "compose": "show the configuration that overrides give",
 }

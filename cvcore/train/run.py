@@ -123,13 +123,12 @@ def _in_processes(config: Config, overrides: Sequence[str], run_dir: Path, count
 def _process_environment(config: Config) -> Iterator[None]:
     """Set what torch, accelerate and DeepSpeed read from the environment; put it back after."""
     values: dict[str, str] = {}
-    if config.deepspeed.config is not None:
-        if arguments.uses_cpu(config):
-            values["DS_ACCELERATOR"] = "cpu"
-        if not launch.is_distributed():
-            # DeepSpeed wants to be one of several processes, if only of one.
-            values |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
-            values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(distributed.free_port())}
+    if arguments.uses_cpu(config):
+        values["DS_ACCELERATOR"] = "cpu"  # else it warns, even where it is only imported
+    if config.deepspeed.config is not None and not launch.is_distributed():
+        # DeepSpeed wants to be one of several processes, if only of one.
+        values |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+        values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(distributed.free_port())}
     former = {key: os.environ.get(key) for key in values}
     os.environ.update(values)
     hf_logging.set_verbosity_error()

@@ -29,6 +29,7 @@ from cvcore.train.callbacks.tracking import Tracking
 from cvcore.train.checkpoint import CheckpointStore, step_of
 from cvcore.train.final import evaluate_best
 from cvcore.train.ledger import Ledger
+from cvcore.train.logs import FILE_ONLY
 from cvcore.train.signals import StopRequest
 from cvcore.train.trainer import LakesightTrainer
 
@@ -264,7 +265,7 @@ class Story:
             self.config, self.task, self.data, self.held_out, self.run_dir, self.args.device
         )
         for key, value in metrics.items():
-            log.info("%s %.4f", key, value)
+            log.info("%s %.4f", key, value, extra=FILE_ONLY)  # the report shows them
         if self.ledger is not None:
             self.ledger.log(metrics, step)
             if (self.run_dir / "report").is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -86,11 +87,24 @@ def build_model(
         setattr(config, key, value)
     if not conf.checkpoint and hasattr(config, "image_size") and "image_size" not in conf.config:
         height, width = conf.image_size
-        config.image_size = height if height == width else [height, width]
+        takes_int = isinstance(config.image_size, int)
+        config.image_size = height if height == width and takes_int else [height, width]
     check_image_size(conf.image_size, config, family)
     model_class = getattr(transformers, name)
     model = _pretrained(model_class, config, conf) if conf.checkpoint else _new(model_class, config)
+    _thaw(model, family)
     return model, build_processor(family, conf, len(labels))
+
+
+def _thaw(model: PreTrainedModel, family: Family) -> None:
+    """Let the body be trained: `optim.freeze` alone decides what is not.
+
+    HF's DETR and its like mean to freeze stem and first stage of a ResNet and, by a name that does
+    not match, freeze all of it (transformers 5.23, `DetrConvEncoder`).
+    """
+    for path in family.body:
+        with contextlib.suppress(AttributeError):
+            model.get_submodule(path).requires_grad_(True)
 
 
 def check_image_size(image_size: list[int], config: PreTrainedConfig, family: Family) -> None:

@@ -111,7 +111,7 @@ _TABLE = (
         "dpt",
         _PIXELS,
         processor="DPTImageProcessorPil",
-        fixed_size=True,
+        size_divisor=("patch_size",),
         train_config=_IGNORE,
     ),
     # Detection.
@@ -153,7 +153,7 @@ _TABLE = (
             sigmoid=True,
             processor="RTDetrImageProcessorPil",
             size_divisor=(32,),
-            body=("model.backbone", "model.conv_encoder.model"),
+            body=("model.backbone", "model.conv_encoder.model", "model.conv_encoder.backbone"),
             train_config=_ANY_SIZE,
         )
         for model_type in ("rt_detr", "rt_detr_v2", "d_fine", "deimv2")

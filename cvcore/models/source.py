@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub.errors import HFValidationError, StrictDataclassError
 from transformers import CONFIG_MAPPING, PreTrainedConfig
 from transformers import __version__ as transformers_version
+from transformers.backbone_utils import BackboneConfigMixin
 
 from cvcore.config.schema import ModelConf
 from cvcore.errors import ModelError, did_you_mean
@@ -199,7 +200,8 @@ def _require_known_keys(arguments: dict[str, Any], model_type: str, where: str) 
     known = {item.name for item in dataclasses.fields(config_class)} | set(
         config_class.attribute_map
     )
-    known |= {name.removeprefix("_") for name in known}  # out_features, out_indices
+    if issubclass(config_class, BackboneConfigMixin):
+        known |= {"out_features", "out_indices"}
     for key, value in arguments.items():
         if key in _OWNED:
             raise ModelError(f"{where}.{key} can't be set: {_OWNED[key]}")

@@ -53,6 +53,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for line in table([COLUMNS, *map(row, entries)]):
         print(line)
+    notes = [(f"{entry.option}:", entry.licence_note) for entry in entries if entry.licence_note]
+    if notes:
+        print("\nOn licences:")
+        for line in table(notes):
+            print(f"  {line}")
     print("\n* the task's default.  Choose one: lakesight train model=<model>")
     return 0
 

@@ -32,6 +32,7 @@ class Entry:
         image_size: input (height, width), pixels.
         params_m: parameters, millions; None: unknown.
         description: one line.
+        licence_note: what to know before use, e.g. no commercial use; mostly empty.
     """
 
     option: str
@@ -42,6 +43,7 @@ class Entry:
     image_size: tuple[int, ...]
     params_m: float | None
     description: str
+    licence_note: str = ""
 
 
 def catalogue(
@@ -81,6 +83,7 @@ def _entry(option: str, files: Mapping[str, Path]) -> Entry:
         image_size=tuple(values.get("image_size", plain.image_size)),
         params_m=values.get("params_m"),
         description=str(values.get("description", "")),
+        licence_note=str(values.get("licence_note", "")),
     )
 
 

@@ -157,6 +157,9 @@ def _pretrained(
 ) -> PreTrainedModel:
     checkpoint = str(conf.checkpoint)
     folder = local_folder(checkpoint)
+    if folder is None:
+        note = f" ({conf.licence_note})" if conf.licence_note else ""
+        log.info("%s: licence of the weights: %s%s", checkpoint, conf.licence, note)
     try:
         loaded: Any = model_class.from_pretrained(
             str(folder or checkpoint),

@@ -111,7 +111,7 @@ def test_a_hub_id_that_cannot_be_had() -> None:
 
 
 def test_a_folder_that_is_not_there(folder: Path) -> None:
-    conf = ModelConf(checkpoint=str(folder.parent / "modell"))
+    conf = ModelConf(checkpoint=str(folder.parent / "modal"))
     assert "Did you mean 'model'" in refused("there is no such folder", conf)
 
 

@@ -49,6 +49,9 @@ def parts_of(model: PreTrainedModel) -> Parts:
             depth = int(name[len(path) + 1 :].partition(".")[0]) + 1
         elif not name.startswith(inside) or (not body and _is_head(name)):
             continue
+        elif not body and name.startswith("layernorm."):
+            depths[name] = num_layers  # EoMT registers its last norm before its layers
+            continue
         depths[name] = depth
     return Parts(depths, num_layers)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from cvcore.config.catalogue import Entry, catalogue
 from cvcore.config.composer import Composer
 
@@ -47,6 +49,7 @@ def test_what_is_not_permissive_says_so() -> None:
             assert entry.licence_note, entry.option
 
 
+@pytest.mark.slow
 def test_a_recipe_reaches_the_optimizer_and_the_trainer() -> None:
     for entry in entries():
         config = Composer([]).load([f"model={entry.option}"])

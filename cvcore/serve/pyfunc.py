@@ -5,11 +5,17 @@ Written as "models from code" (no pickle): MLflow runs `model_code.py` to get th
 
 from __future__ import annotations
 
+import base64
 import json
+import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
@@ -66,6 +72,13 @@ def signature() -> ModelSignature:
     )
 
 
+def example(size_hw: Sequence[int]) -> pd.DataFrame:
+    """Return an input that the model takes: one grey picture of its size, as an endpoint gets it."""
+    ok, encoded = cv2.imencode(".png", np.full((*size_hw, 3), 128, np.uint8))
+    assert ok
+    return pd.DataFrame({"image": [base64.b64encode(encoded.tobytes()).decode("ascii")]})
+
+
 def log_model(folder: Path, register_as: str | None = None) -> str:
     """Log a saved model folder to the active MLflow run; return the model's URI.
 
@@ -73,6 +86,9 @@ def log_model(folder: Path, register_as: str | None = None) -> str:
         folder: what `artifact.save` wrote.
         register_as: also make a version of this registered model.
     """
+    # A bar of four files in the middle of a training's log says nothing.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     described = artifact.read(folder)
     package = Path(__file__).parents[1]
     info = mlflow.pyfunc.log_model(
@@ -81,6 +97,7 @@ def log_model(folder: Path, register_as: str | None = None) -> str:
         artifacts={ARTIFACT: str(folder)},
         code_paths=[str(package)],
         signature=signature(),
+        input_example=example(described.model.image_size),
         pip_requirements=pinned(),
         registered_model_name=register_as,
         metadata={

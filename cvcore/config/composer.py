@@ -152,7 +152,7 @@ def _compose(
                 return_hydra_config=True,
             )
     finally:
-        state.hydra = outer
+        GlobalHydra.instance().hydra = outer  # leaving the block has put another object there
     model = str(composed.hydra.runtime.choices.model)
     with flag_override(composed, "struct", False):
         del composed["hydra"]

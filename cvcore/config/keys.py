@@ -76,7 +76,16 @@ def children(schema: type, prefix: str = "") -> Iterator[Key]:
     for item in fields(schema):
         default = default_of(item)
         nested = type(default) if is_dataclass(default) else None
-        yield Key(prefix + item.name, str(item.type), default, info_of(item), nested)
+        yield Key(prefix + item.name, str(item.type), default, _info(schema, item.name), nested)
+
+
+def _info(schema: type, field: str) -> FieldInfo | None:
+    """Return what is said of a field, in the class or in the one whose default it changes."""
+    for above in schema.__mro__:
+        item = getattr(above, "__dataclass_fields__", {}).get(field)
+        if item is not None and (info := info_of(item)):
+            return info
+    return None
 
 
 def leaves(schema: type = Config, prefix: str = "") -> Iterator[Key]:

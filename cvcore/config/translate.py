@@ -14,6 +14,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
     ValidationError,
 )
+from yaml import YAMLError
 
 from cvcore.config.check import unknown_key, unknown_option
 from cvcore.config.keys import children, find
@@ -24,14 +25,19 @@ def from_hydra(error: Exception, options: dict[str, list[str]]) -> ConfigError:
     """Return our error for one that composing raised.
 
     Args:
-        error: a HydraException or OmegaConfBaseException.
+        error: one of `Translatable`.
         options: the options of every group.
     """
+    where = re.match(r"In '[^']+': ", str(error))
     for cause in _chain(error):
         if isinstance(cause, MissingConfigException):
             return _missing(cause, options)
         if isinstance(cause, OmegaConfBaseException):
-            return from_omegaconf(cause)
+            found = from_omegaconf(cause)
+            return type(found)(f"{where[0] if where else ''}{found}")
+        if isinstance(cause, YAMLError):
+            place = re.sub(r"\s+", " ", str(getattr(cause, "problem_mark", None) or cause)).strip()
+            return ConfigError(f"Not YAML: {place}. Repair or remove the file.")
     if isinstance(error, AssertionError):
         return OverrideError(
             "An override sets a key below a value that is null. First choose an option that fills "
@@ -43,7 +49,8 @@ def from_hydra(error: Exception, options: dict[str, list[str]]) -> ConfigError:
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__
+        # Of a fault in a file Hydra keeps the reason as context only.
+        error = error.__cause__ or error.__context__
 
 
 def _missing(error: MissingConfigException, options: dict[str, list[str]]) -> ConfigError:
@@ -113,5 +120,5 @@ def _first_line(error: BaseException) -> str:
     return lines[0].rstrip(".")
 
 
-Translatable = (HydraException, OmegaConfBaseException, AssertionError)
+Translatable = (HydraException, OmegaConfBaseException, YAMLError, AssertionError)
 """What composing raises for faults of the user (OmegaConf asserts that a parent is no leaf)."""

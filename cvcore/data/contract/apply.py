@@ -14,7 +14,7 @@ from cvcore.data.contract.check import check, expected_of
 from cvcore.data.contract.report import Treatment
 from cvcore.data.contract.rule import RULES, Fault
 from cvcore.data.contract.split_rules import never_trained, no_object, unusable
-from cvcore.data.contract.treat import treat
+from cvcore.data.contract.treat import acted_on, treat
 from cvcore.data.contract.treat_objects import Policy
 from cvcore.data.records import Split
 from cvcore.errors import DataError
@@ -44,11 +44,11 @@ def apply(splits: Mapping[str, Split], kind: str, conf: DataConf) -> dict[str, S
     if conf.reader == "digits":
         return dict(splits)
     report = check(splits, kind, conf, decode_images=False)
-    if report.ok:
-        return dict(splits)
     policy = cast(Policy, conf.policy)
-    if policy == "strict":
+    if policy == "strict" and report.errors:
         raise refused(report.errors, kind, conf)
+    if not any(acted_on(fault, policy) for fault in report.faults):
+        return dict(splits)
     stops = [f for f in report.errors if RULES[f.rule].drop == "stop"]
     hopeless = [f for f in stops if policy == "drop" or f.rule not in _MENDED_BY_REPAIR]
     if hopeless:
@@ -56,9 +56,8 @@ def apply(splits: Mapping[str, Split], kind: str, conf: DataConf) -> dict[str, S
     treated, treatments = treat(splits, report, expected_of(splits, kind, conf), policy)
     if stops:
         again = check(treated, kind, conf, decode_images=False)
-        left = [f for f in again.errors if RULES[f.rule].drop == "stop"]
-        if left:
-            raise refused(left, kind, conf)
+        if any(RULES[f.rule].drop == "stop" for f in again.errors):
+            raise refused(stops, kind, conf)
     log.warning(
         "data.policy=%s: %s. `%s` lists them.",
         policy,

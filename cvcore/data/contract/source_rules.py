@@ -13,6 +13,7 @@ from cvcore.data.contract import box_rules, mask_rules
 from cvcore.data.contract.record_rules import category_unknown
 from cvcore.data.contract.rule import RULES, Fault, Finding, Rule, rule
 from cvcore.data.contract.visit import Visit
+from cvcore.data.readers.first import FirstSplit
 from cvcore.data.records import Split
 
 
@@ -86,7 +87,8 @@ class SourceFaults:
     @classmethod
     def of(cls, name: str, split: Split) -> SourceFaults:
         """Return the faults of a split's reader; none where it keeps none."""
-        found = getattr(getattr(split, "split", split), "faults", ())
+        read = split.split if isinstance(split, FirstSplit) else split
+        found = getattr(read, "faults", ())
         faults = {}
         for item in found:
             broken = _RULE_OF_FIELD.get(item.field, source_malformed)

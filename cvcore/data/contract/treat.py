@@ -38,14 +38,14 @@ class TreatedSplit:
     Attributes:
         split: the split as it was read.
         kept_N: int64 [N], its records that stay.
-        faults: record -> its faults, where the record changes.
+        broken: record -> its faults, where the record changes.
         expected: what records are held against.
         policy: drop or repair.
     """
 
     split: Split
     kept_N: NDArray[np.int64]
-    faults: Mapping[int, Sequence[Fault]]
+    broken: Mapping[int, Sequence[Fault]]
     expected: Expected
     policy: Policy
 
@@ -70,9 +70,9 @@ class TreatedSplit:
     def __getitem__(self, index: int) -> Record:
         source = int(self.kept_N[index])
         record = self.split[source]
-        if source not in self.faults:
+        if source not in self.broken:
             return record
-        treated = treat_record(record, self.faults[source], self.expected, self.policy)
+        treated = treat_record(record, self.broken[source], self.expected, self.policy)
         assert treated is not None
         return treated
 
@@ -97,7 +97,7 @@ def treat(
         for index, faults in by_record.items():
             if policy == "drop" and any(RULES[f.rule].drop == "image" for f in faults):
                 record = after = None
-            elif not any(_acted_on(fault, policy) for fault in faults):
+            elif not any(acted_on(fault, policy) for fault in faults):
                 continue
             else:
                 record = split[index]
@@ -107,7 +107,9 @@ def treat(
             elif after != record:
                 changed[index] = faults
             treatments += _told(faults, record, after, policy)
-        if not gone and not changed:
+        # Rows that the reader could not hold are gone, and no longer told of a treated split.
+        lost = any(f.split == name and f.index is None for f in report.faults)
+        if not gone and not changed and not lost:
             treated[name] = split
             continue
         kept_N = np.setdiff1d(np.arange(len(split)), gone)
@@ -147,7 +149,7 @@ def _treat_objects(
 ) -> Record:
     broken: defaultdict[int, set[str]] = defaultdict(set)
     for fault in faults:
-        if fault.position is not None and _acted_on(fault, policy):
+        if fault.position is not None and acted_on(fault, policy):
             broken[fault.position].add(fault.rule)
     if not record.annotations or not broken:
         return record
@@ -215,7 +217,7 @@ def _by_record(faults: Iterator[Fault]) -> dict[int, list[Fault]]:
     return dict(sorted(found.items()))
 
 
-def _acted_on(fault: Fault, policy: Policy) -> bool:
+def acted_on(fault: Fault, policy: Policy) -> bool:
     """Return whether a policy does something about a fault of a record."""
     return fault.severity == "error" or (policy == "repair" and bool(RULES[fault.rule].repair))
 
@@ -224,7 +226,7 @@ def _told(
     faults: Sequence[Fault], record: Record | None, after: Record | None, policy: Policy
 ) -> Iterator[Treatment]:
     for fault in faults:
-        if not _acted_on(fault, policy):
+        if not acted_on(fault, policy):
             continue
         if record is None or after is None:
             yield Treatment(fault, "image left out", before=fault.value)

@@ -66,9 +66,9 @@ def _peak_bytes(count: int) -> int:
 
 @pytest.mark.slow
 def test_memory_is_that_of_ids_not_of_records():
-    _peak_bytes(300)  # what is imported and cached once
-    few, many = _peak_bytes(400), _peak_bytes(1200)
-    per_record = (many - few) / 800
+    _peak_bytes(100)  # what is imported and cached once
+    few, many = _peak_bytes(300), _peak_bytes(700)
+    per_record = (many - few) / 400
     held = len(JPEG) + 30 * 200
     assert per_record < 0.4 * held
 

@@ -29,7 +29,7 @@ def config(digits_cache):
 @pytest.fixture
 def dataset(config):
     def make(task="detection", training=True, *overrides):
-        conf = config(task, *overrides)
+        conf = config(task, "augment=digits", *overrides)
         data = prepare(conf)
         transform = (
             train_transform(conf.model, conf.augment) if training else fit_transform(conf.model)

@@ -1,0 +1,60 @@
+"""`lakesight demo`, shortened, as a person runs it; and an evaluation of what it trained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cvcore.cli.main import main
+
+SHORT = ["trainer.max_steps=3", "data.num_train=24", "data.num_val=10", "data.num_test=10"]
+LAKESIGHT = [sys.executable, "-m", "cvcore.cli.main"]
+
+
+@pytest.mark.slow
+def test_the_demo_trains_evaluates_and_predicts(
+    tmp_path: Path,
+    cache_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cache = f"data.cache_dir={cache_dir}"
+    words = ["demo", *SHORT, cache, "task=classification", "--out", "runs/first"]
+    done = subprocess.run([*LAKESIGHT, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "runs" / "first"
+    for name in ("sheet.png", "predictions.jsonl"):
+        assert (run / "pictures-of-test" / name).is_file()
+    assert "--- evaluate: lakesight evaluate runs/first --split test" in done.stdout
+    assert "Traceback" not in done.stderr
+
+    # The figures of the training's end, of the verb, and of the best model's folder are the same.
+    result = json.loads((run / "result.json").read_text())
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main(["evaluate", "runs/latest", "--split", "test", "--json", "--device", "cpu"]) == 0
+    figures = json.loads(capsys.readouterr().out)["metrics"]
+    for key in ("top1", "top5", "ece"):
+        assert figures[key]["value"] == pytest.approx(result["metrics"][f"test/{key}"], abs=1e-6)
+
+    for wrong, says in (
+        (["--split", "tset"], "Did you mean 'test'"),
+        (["task=detection"], "is a model for classification"),
+        (["--device", "gpu"], "Give cpu"),
+        (["data.num_vall=3"], "Did you mean 'num_val'"),
+    ):
+        assert main(["evaluate", "runs/first", *wrong]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_a_wrong_override_is_refused_before_anything_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["demo", "optim.learning_rte=1"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Did you mean 'learning_rate'" in shown.err

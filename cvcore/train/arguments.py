@@ -13,6 +13,8 @@ from transformers import TrainingArguments
 
 from cvcore.config.schema import Config
 from cvcore.errors import ConfigError
+from cvcore.models.families import family_of
+from cvcore.models.source import model_type_of
 from cvcore.train.launch import is_distributed
 
 log = logging.getLogger(__name__)
@@ -74,8 +76,25 @@ def check(config: Config) -> None:
             "holds all weights to average. Choose deepspeed=zero2, or trainer.ema_decay=null."
         )
     conf = config.optim
+    if conf.class_balance:
+        require_class_maps(config)
     if conf.lr_scheduler_type == "constant" and conf.warmup_ratio > 0:
         log.info("the schedule 'constant' has no warm-up; 'constant_with_warmup' has one")
+
+
+def require_class_maps(config: Config) -> None:
+    """Refuse `optim.class_balance` where the loss is not one of pixels and classes."""
+    model_type = model_type_of(config.model)
+    if family_of(model_type).heads.get(config.task.kind) == "queries":
+        what = f"{model_type}, which is trained on masks, not on pixels"
+    elif config.task.kind != "semantic_segmentation":
+        what = config.task.kind
+    else:
+        return
+    raise ConfigError(
+        f"optim.class_balance={config.optim.class_balance} is for semantic segmentation by classes "
+        f"of pixels; this run is {what}. Leave it at 0."
+    )
 
 
 def training_arguments(

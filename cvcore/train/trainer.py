@@ -25,6 +25,7 @@ from cvcore.data.normalise import normalise
 from cvcore.evaluate.loop import Observer, evaluate_batches, merge_ranks
 from cvcore.metrics.streaming import StreamingMetric
 from cvcore.tasks.base import Task
+from cvcore.tasks.class_balance import balanced_cross_entropy
 from cvcore.train import distributed, weights
 from cvcore.train.arguments import AUTOCAST, offloads_optimizer, precision, zero_stage
 from cvcore.train.batches import EpochBatches, ImageDataset, TrainLoader, evaluation_loader
@@ -163,8 +164,13 @@ class LakesightTrainer(Trainer):
     ) -> Any:
         """Return the model's loss, weighted so that it is that of the whole effective batch."""
         self.frozen.keep_statistics()
-        outputs = model(**inputs)
-        loss = outputs["loss"]
+        power = self.config.optim.class_balance
+        if power:
+            outputs = model(**{key: value for key, value in inputs.items() if key != "labels"})
+            loss = balanced_cross_entropy(outputs["logits"], inputs["labels"], power)
+        else:
+            outputs = model(**inputs)
+            loss = outputs["loss"]
         self.loss_parts = outputs.get("loss_dict") or {}
         if self._shares:
             loss = loss * self._shares.pop(0)

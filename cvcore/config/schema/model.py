@@ -33,6 +33,9 @@ class RecipeConf:
     weight_decay: float = opt(1e-4, "Decoupled weight decay.", bounds=(0, 1))
     lr_scheduler_type: str = opt("cosine", "How the learning rate falls after warm-up.")
     per_device_train_batch_size: int = opt(8, "Images per device and step.", bounds=(1, 4096))
+    class_balance: float = opt(
+        0.0, "How much more pixels of rare classes count (semantic).", bounds=(0, 1)
+    )
     num_train_epochs: float = opt(20.0, "Passes over the train split.", bounds=(0, 10_000))
     max_grad_norm: float = opt(1.0, "Gradient norm is clipped to this; 0: never.", bounds=(0, None))
     ema_decay: float | None = opt(

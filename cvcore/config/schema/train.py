@@ -41,6 +41,12 @@ class OptimConf:
     layer_decay: float = opt(
         1.0, "Each earlier backbone layer's rate over the next one's; 1: none.", bounds=(0.1, 1)
     )
+    class_balance: float = opt(
+        0.0,
+        "Semantic segmentation: how much more pixels of rare classes count; 0: all the same, "
+        "0.5: by the root of their rarity, 1: every class of an image the same.",
+        bounds=(0, 1),
+    )
     freeze: str = opt("none", "Parts that are not trained.", choices=("none", "backbone", "stem"))
 
 

@@ -44,6 +44,7 @@ def test_a_fault_is_one_sentence_and_exit_code_2(
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_combination_in_its_own_folder(hydra_train, tmp_path: Path) -> None:
     # Each job stops at once: there is no data. What counts is that each had its own folder.
     done = hydra_train(

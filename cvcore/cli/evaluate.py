@@ -18,6 +18,7 @@ HELP = "evaluate a saved model on a split and write its report"
 EXAMPLES = """examples:
   lakesight evaluate runs/latest                          the run's own data, split val
   lakesight evaluate runs/latest --split test
+  lakesight evaluate runs/latest --latency                and how fast it is
   lakesight evaluate runs/latest data=coco data.root=new  other data with the same classes
 """
 
@@ -38,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", help="cpu, cuda or cuda:1 (default: the GPU where there is one)"
     )
+    parser.add_argument(
+        "--latency",
+        action="store_true",
+        help="also time the model: milliseconds per batch, memory, disk (latency.json)",
+    )
     parser.add_argument("--json", action="store_true", help="print report.json instead of a table")
     parser.add_argument(
         "overrides", nargs="*", help="on top of the run's own: data, trainer, seed ..."
@@ -54,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     from transformers.utils import logging as hf_logging
 
+    from cvcore.evaluate import latency
     from cvcore.evaluate.report import plain
     from cvcore.evaluate.saved import evaluate_saved
 
@@ -66,6 +73,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(table(report))
         print(f"\nreport: {report.folder / 'index.html'}")
+    if args.latency:
+        # After the report, on its own: the evaluation's workers are gone.
+        cost = latency.measure(folder, args.device)
+        latency.write(cost, report.folder)
+        if not args.json:
+            print(f"\n{latency.table(cost)}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -32,14 +33,31 @@ def test_the_demo_trains_evaluates_and_predicts(
     assert "--- evaluate: lakesight evaluate runs/first --split test" in done.stdout
     assert "Traceback" not in done.stderr
 
+    report = run / "report" / "test"
+    for name in ("report.json", "per_class.csv", "confusion.json", "errors.json", "worst.json"):
+        assert (report / name).stat().st_size > 2
+    page = (report / "index.html").read_text()
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert len(list((report / "worst").iterdir())) == 10
+    with gzip.open(report / "predictions.jsonl.gz", "rt") as file:
+        assert len(list(file)) == 10
+
     # The figures of the training's end, of the verb, and of the best model's folder are the same.
     result = json.loads((run / "result.json").read_text())
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
-    assert main(["evaluate", "runs/latest", "--split", "test", "--json", "--device", "cpu"]) == 0
+    words = ["evaluate", "runs/latest", "--split", "test", "--device", "cpu", "--json", "--latency"]
+    assert main(words) == 0
     figures = json.loads(capsys.readouterr().out)["metrics"]
     for key in ("top1", "top5", "ece"):
         assert figures[key]["value"] == pytest.approx(result["metrics"][f"test/{key}"], abs=1e-6)
+
+    cost = json.loads((report / "latency.json").read_text())
+    assert [row["batch_size"] for row in cost["latencies"]] == [1, 8]
+    assert all(0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] for row in cost["latencies"])
+    assert 0 < cost["disk_mib"] < cost["peak_memory_mib"]
 
     for wrong, says in (
         (["--split", "tset"], "Did you mean 'test'"),

@@ -19,6 +19,7 @@ from cvcore.errors import ModelError
 from cvcore.models.families import GENERIC_HEADS, REFUSED, Family, family_of
 from cvcore.models.processor import build_processor
 from cvcore.models.source import local_folder, model_type_of, read_config, unreachable
+from cvcore.models.task_token import set_task_ids, tell_task
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +91,13 @@ def build_model(
         takes_int = isinstance(config.image_size, int)
         config.image_size = height if height == width and takes_int else [height, width]
     check_image_size(conf.image_size, config, family)
+    if family.task_token:
+        set_task_ids(config, conf, kind)
     model_class = getattr(transformers, name)
     model = _pretrained(model_class, config, conf) if conf.checkpoint else _new(model_class, config)
     _thaw(model, family)
+    if family.task_token:
+        tell_task(model)
     return model, build_processor(family, conf, len(labels))
 
 

@@ -38,6 +38,7 @@ class Family:
         body: paths of the pretrained part from the whole model, the first that exists counts;
             the rest is head. Empty: HF's `base_model_prefix`.
         train_config: config values that our training needs, whatever the checkpoint says.
+        task_token: the model takes the task as words: `cvcore.models.task_token`.
     """
 
     model_type: str
@@ -48,6 +49,7 @@ class Family:
     size_divisor: tuple[int | str, ...] = ()
     body: tuple[str, ...] = ()
     train_config: dict[str, object] = field(default_factory=dict)
+    task_token: bool = False
 
 
 _CLASSES: dict[str, Head] = {"classification": "classes"}
@@ -188,6 +190,16 @@ _TABLE = (
         size_divisor=(32,),
         body=("model.pixel_level_module.encoder",),
     ),
+    # Without its text encoder, which only a contrastive loss of its pre-training needs.
+    Family(
+        "oneformer",
+        _QUERIES,
+        processor="Mask2FormerImageProcessorPil",
+        size_divisor=(32,),
+        body=("model.pixel_level_module.encoder",),
+        train_config={"is_training": False},
+        task_token=True,
+    ),
     Family("eomt", _QUERIES, processor="EomtImageProcessorPil", fixed_size=True),
     Family("eomt_dinov3", _QUERIES, processor="EomtImageProcessorPil", fixed_size=True),
 )
@@ -195,7 +207,6 @@ _TABLE = (
 FAMILIES: dict[str, Family] = {family.model_type: family for family in _TABLE}
 
 REFUSED: dict[str, str] = {
-    "oneformer": "it is trained with a text tokenizer and a text encoder beside the images",
     "timm_wrapper": "it needs the package timm, which is not a dependency",
     "imagegpt": "it takes colour clusters, not pixels",
     "siglip2": "it takes patches cut by its own processor, not images",

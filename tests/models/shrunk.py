@@ -182,6 +182,20 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "fpn_feature_size": 32,
         "mask_feature_size": 32,
     },
+    "oneformer": {
+        "backbone_config": {"model_type": "swin", "out_features": _STAGES, **_SWIN},
+        "conv_dim": 32,
+        "mask_dim": 32,
+        "hidden_dim": 32,
+        "encoder_feedforward_dim": 16,
+        "encoder_layers": 1,
+        "decoder_layers": 2,
+        "query_dec_layers": 1,
+        "dim_feedforward": 16,
+        "num_attention_heads": 2,
+        "num_queries": 8,
+        "train_num_points": 64,
+    },
     "eomt": {**_DINO, "hidden_size": 32, "num_blocks": 1, "num_queries": 8, "train_num_points": 64},
 }
 # Entries of one model type on another backbone.

@@ -121,9 +121,9 @@ def test_a_checkpoint_of_another_task(folder: Path) -> None:
 
 
 def test_a_model_type_that_cannot_be_trained(folder: Path) -> None:
-    rewrite(folder, model_type="oneformer")
+    rewrite(folder, model_type="timm_wrapper")
     conf = ModelConf(checkpoint=str(folder))
-    refused("oneformer, which can't be trained here", conf, "panoptic_segmentation")
+    refused("timm_wrapper, which can't be trained here", conf, "panoptic_segmentation")
 
 
 def test_a_size_that_does_not_fit() -> None:

@@ -109,8 +109,13 @@ def coco_stats(
     kind: str,
     max_detections: int = 100,
 ) -> dict[str, float]:
+    """Return pycocotools' figures of predictions; NaN where there is no such object."""
+    results = coco_results(predictions, labels, kind)
+    return coco_figures(coco_evaluation(truths, labels, kind, results, max_detections))
+
+
+def coco_figures(evaluation: COCOeval) -> dict[str, float]:
     """Return pycocotools' figures; -1 becomes NaN."""
-    evaluation = coco_evaluation(predictions, truths, labels, kind, max_detections)
     precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]
 
     def mean(values: np.ndarray) -> float:
@@ -132,14 +137,14 @@ def coco_stats(
 
 
 def coco_evaluation(
-    predictions: Sequence[Prediction],
     truths: Sequence[Truth],
     labels: LabelSpace,
     kind: str,
+    results: list[dict],
     max_detections: int = 100,
 ) -> COCOeval:
-    """Return pycocotools' evaluation after `accumulate`."""
-    gt, results = coco_format(predictions, truths, labels, kind)
+    """Return pycocotools' evaluation of a COCO results list, after `accumulate`."""
+    gt = coco_truth(truths, labels, kind)
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO()
         coco.dataset = gt
@@ -161,10 +166,8 @@ def _nothing_found(gt: dict) -> COCO:
     return coco
 
 
-def coco_format(
-    predictions: Sequence[Prediction], truths: Sequence[Truth], labels: LabelSpace, kind: str
-) -> tuple[dict, list[dict]]:
-    """Return a COCO annotation dictionary and a COCO results list."""
+def coco_truth(truths: Sequence[Truth], labels: LabelSpace, kind: str) -> dict:
+    """Return a COCO annotation dictionary."""
     source_ids = [label.source_id for label in labels.labels]
     gt: dict = {
         "images": [
@@ -187,6 +190,12 @@ def coco_format(
             if kind == "segm":
                 annotation["segmentation"] = target.masks[i]
             gt["annotations"].append(annotation)
+    return gt
+
+
+def coco_results(predictions: Sequence[Prediction], labels: LabelSpace, kind: str) -> list[dict]:
+    """Return a COCO results list."""
+    source_ids = [label.source_id for label in labels.labels]
     results = []
     for prediction in predictions:
         for i, label in enumerate(prediction.labels_N):
@@ -201,4 +210,4 @@ def coco_format(
             else:
                 result["bbox"] = [x1, y1, x2 - x1, y2 - y1]
             results.append(result)
-    return gt, results
+    return results

@@ -1,1 +1,1 @@
-"""Lakesight's launcher layer: where a composed run is executed. Arrives after the core."""
+"""Lakesight's launcher layer: where a composed run is executed. Never imports torch."""

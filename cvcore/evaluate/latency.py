@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cvcore.evaluate.report import LATENCY
 from cvcore.serve.predictor import Predictor
 
-FILE = "latency.json"
 MIB = 2**20
 _WARM_UP = 5
 
@@ -103,7 +103,8 @@ def measure(
         image_size_hw=(height, width),
         latencies=latencies,
         peak_memory_mib=_peak_memory(predictor.device) / MIB,
-        disk_mib=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / MIB,
+        # Not deeper: a report may lie in the folder.
+        disk_mib=sum(f.stat().st_size for f in folder.iterdir() if f.is_file()) / MIB,
     )
 
 
@@ -117,7 +118,7 @@ def _peak_memory(device: torch.device) -> float:
 
 def write(cost: Cost, folder: Path) -> None:
     """Write `latency.json` into a report's folder."""
-    (folder / FILE).write_text(json.dumps(asdict(cost), indent=1), encoding="utf-8")
+    (folder / LATENCY).write_text(json.dumps(asdict(cost), indent=1), encoding="utf-8")
 
 
 def table(cost: Cost) -> str:

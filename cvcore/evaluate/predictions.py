@@ -51,6 +51,8 @@ class PredictionFile:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
+        if error is not None:  # half a file is worse than none
+            self.path.unlink(missing_ok=True)
 
     def __call__(
         self,

@@ -26,6 +26,9 @@ from cvcore.evaluate.names import describe
 from cvcore.evaluate.page import page
 
 FORMAT = 1
+SUMMARY = "report.json"
+LATENCY = "latency.json"
+"""Of an earlier model, where a report is replaced: `cvcore.evaluate.latency` writes it anew."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ def write(report: Report) -> None:
     """Write all files of a report into its folder, except pictures and predictions."""
     folder, analysis = report.folder, report.analysis
     folder.mkdir(parents=True, exist_ok=True)
+    # Written last: a folder without it is not a whole report.
+    for name in (SUMMARY, LATENCY):
+        (folder / name).unlink(missing_ok=True)
     _write_json(folder / "per_class.json", report.per_class)
     _write_csv(folder / "per_class.csv", report.per_class)
     _write_json(folder / "pr_curves.json", analysis.curves)
@@ -97,8 +103,7 @@ def write(report: Report) -> None:
     _write_json(folder / "errors.json", analysis.errors)
     _write_json(folder / "worst.json", {"score": analysis.image_score_name, "images": report.worst})
     (folder / "index.html").write_text(page(report), encoding="utf-8")
-    # Last: a folder without it is not a whole report.
-    _write_json(folder / "report.json", report.summary())
+    _write_json(folder / SUMMARY, report.summary())
 
 
 def plain(value: Any) -> Any:

@@ -140,7 +140,10 @@ def _written(subject: Subject, metric: Any, out_dir: Path, duration_s: float) ->
         subject.labels,
         out_dir / "worst",
         max_pixels=config.data.max_image_pixels,
-        score_threshold=config.serving.score_threshold,
+        thresholds=[
+            analysis.thresholds.get(name, config.serving.score_threshold)
+            for name in subject.labels.names
+        ],
     )
     result = replace(result, worst=worst)
     report.write(result)

@@ -14,13 +14,14 @@ from cvcore.config.overrides import parse
 from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
 from cvcore.data.normalise import normalise
-from cvcore.data.prepare import prepare
 from cvcore.data.transforms import fit_transform
-from cvcore.errors import DataError, ModelError, did_you_mean
+from cvcore.errors import DataError, ModelError
+from cvcore.evaluate.open_split import open_split
 from cvcore.evaluate.report import Report
 from cvcore.evaluate.run import Subject, evaluate
 from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
+from cvcore.train.arguments import AUTOCAST, precision
 from cvcore.train.batches import evaluation_loader
 from cvcore.train.ledger import OVERRIDES, read_overrides
 
@@ -68,23 +69,20 @@ def evaluate_saved(
         overrides: on top of its run's own.
         split: train, val or test.
         out_dir: of the report; None: the run's `report/<split>`, or with overrides
-            `evaluations/<time>-<split>` beside it.
+            `evaluations/<time>-<split>` beside it (in the model's folder if that has no run).
         device: for torch; None: the GPU where there is one.
 
     Raises:
-        LakesightError: the folder, the overrides, the device or the data can't be used, or the data
-            have another label space than the model.
+        LakesightError: the folder, the overrides, the device, the data or the place of the report
+            can't be used, or the data have classes that the model has not.
     """
     config = configuration(folder, overrides)
     place = _device(device)
-    data = prepare(config, needed=())
-    if split not in data.splits or len(data.splits[split]) == 0:
-        splits = [name for name in data.splits if len(data.splits[name])]
-        raise DataError(
-            f"the data has no split {split!r}. Splits: {', '.join(splits)}."
-            + did_you_mean(split, splits)
-        )
-    data.labels.require_same(artifact.read(folder).labels, f"the model {folder}")
+    autocast = _number_format(config, place)
+    own = not any(parse(o).key.partition(".")[0] in ("data", "experiment") for o in overrides)
+    labels = artifact.read(folder).labels
+    data = open_split(config, split, labels, f"the model {folder}", own)
+    out_dir = _writable(out_dir or _out_dir(folder, split, bool(overrides)))
     task = get_task(config.task.kind, config.model, config.task)
     model: Any
     model, _ = task.load(config.model, data.labels)
@@ -117,14 +115,37 @@ def evaluate_saved(
         split=split,
         fingerprint=data.fingerprint,
         prepare=to_device,
+        autocast=autocast,
     )
-    return evaluate(subject, loader, out_dir or _out_dir(folder.parent, split, bool(overrides)))
+    return evaluate(subject, loader, out_dir)
 
 
-def _out_dir(run_dir: Path, split: str, changed: bool) -> Path:
+def _out_dir(folder: Path, split: str, changed: bool) -> Path:
+    """Return where a report goes: into the model's run, or the model's folder if it has none."""
+    run_dir = folder.parent if (folder.parent / OVERRIDES).is_file() else folder
     if changed:
         return run_dir / "evaluations" / f"{time.strftime('%Y%m%d-%H%M%S')}-{split}"
     return run_dir / "report" / split
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".part").touch()
+        (folder / ".part").unlink()
+    except OSError as error:
+        raise DataError(
+            f"the report can't be written to {folder}: {error.strerror or error}. Give another "
+            "folder with --out."
+        ) from error
+    return folder
+
+
+def _number_format(config: Config, device: torch.device) -> torch.dtype | None:
+    """Return what the run's own evaluations computed in, as far as the device can."""
+    if device.type == "cuda":
+        return AUTOCAST[precision(config)]
+    return AUTOCAST["bf16"] if config.trainer.precision == "bf16" else None
 
 
 def _device(name: str | None) -> torch.device:

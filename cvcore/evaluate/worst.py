@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cvcore.data.draw import draw
 from cvcore.data.images import decode
@@ -35,7 +37,7 @@ def draw_worst(
     folder: Path,
     *,
     max_pixels: int,
-    score_threshold: float,
+    thresholds: Sequence[float],
     num: int = 12,
 ) -> list[dict[str, Any]]:
     """Write one picture per image and return rows {image_id, score, source, picture}.
@@ -47,7 +49,7 @@ def draw_worst(
         labels: names and colours.
         folder: is made; the rows name pictures relative to its parent.
         max_pixels: images with more are refused.
-        score_threshold: predicted objects below are not drawn.
+        thresholds: of scores, by class; predicted objects below are not drawn.
         num: most pictures.
     """
     ids = worst_ids(scores, num)
@@ -59,7 +61,8 @@ def draw_worst(
         prediction, truth = predict(position)
         image_HW3 = decode(split[position].image, max_pixels)
         left = draw(image_HW3, labels, target=truth.target)
-        right = draw(image_HW3, labels, prediction=prediction, score_threshold=score_threshold)
+        shown = _kept(prediction, np.asarray(thresholds))
+        right = draw(image_HW3, labels, prediction=shown, score_threshold=0.0)
         gap = np.full((left.shape[0], GAP_PX, 3), 255, np.uint8)
         picture_HW3 = np.concatenate([left, gap, right], axis=1)
         path = folder / f"{number:02d}.jpg"
@@ -73,6 +76,20 @@ def draw_worst(
             }
         )
     return rows
+
+
+def _kept(prediction: Prediction, thresholds_K: NDArray[np.float64]) -> Prediction:
+    """Return the objects whose score reaches their class's threshold; other answers as they are."""
+    if prediction.boxes_N4 is None or prediction.scores_N is None or prediction.labels_N is None:
+        return prediction
+    at = np.flatnonzero(prediction.scores_N >= thresholds_K[prediction.labels_N])
+    return replace(
+        prediction,
+        boxes_N4=prediction.boxes_N4[at],
+        labels_N=prediction.labels_N[at],
+        scores_N=prediction.scores_N[at],
+        masks=None if prediction.masks is None else [prediction.masks[i] for i in at],
+    )
 
 
 def _positions(split: Split, wanted: set[ImageId]) -> dict[ImageId, int]:

@@ -6,23 +6,34 @@ Kinds of entries:
     tags      values {key: text}
     artifact  path (relative to the run's folder), to (folder in the artifacts)
     dataset   name, digest, source
-    status    status (FINISHED, FAILED, KILLED)
+    model     path (relative to the run's folder), register_as (or null)
+    status    status (RUNNING, FINISHED, FAILED, KILLED)
 
 MLflow's SQL stores ignore a point they already have; file and other stores need not. So whenever it
 is unknown whether a batch arrived (a lost answer, a killed process) the server is asked first.
+
+What a server that answers does not take (an artifact store without credentials ...) is put aside in
+`spool/refused.jsonl`, so that the metrics behind it arrive; it is tried again at the end of the run.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cvcore.metrics import server
 from cvcore.metrics.spool import Entry, Spool
 
+log = logging.getLogger(__name__)
+
 BATCH = 500
-# A training never waits for the server: its thread retries, so MLflow itself need not for minutes.
-_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+REFUSED = "refused.jsonl"
+_TRIES = 3
+_MAY_BE_REFUSED = ("artifact", "params", "tags", "dataset", "model")
 
 
 class Delivery:
@@ -36,15 +47,18 @@ class Delivery:
             uri: MLflow tracking URI.
             run_id: of the run that the entries belong to.
         """
-        for key, value in _HTTP.items():
-            os.environ.setdefault(key, value)
-        from mlflow import MlflowClient
-
         self.run_dir = run_dir
         self.spool = Spool(run_dir)
+        self.uri = uri
         self.run_id = run_id
-        self.client = MlflowClient(uri)
-        self._unsure = self.spool.num_pending() > 0
+        self.client = server.client(uri)
+        self.num_refused = 0
+        self.steps_before: dict[str, int] | None = {}
+        """Last step of each metric that is not this folder's; None: to be asked for."""
+        self._unsure = False
+        # What an earlier process wrote may have arrived without its knowing.
+        self._unsure_until = self.spool.entries.stat().st_size
+        self._failures = 0
 
     def step(self) -> int:
         """Deliver the next entries; return how many, 0 when the server has everything.
@@ -55,22 +69,69 @@ class Delivery:
         entries, ends = self.spool.pending(BATCH)
         if not entries:
             return 0
-        if entries[0]["kind"] == "metric":
-            count = next((i for i, e in enumerate(entries) if e["kind"] != "metric"), len(entries))
-        else:
-            count = 1
-        unsure, self._unsure = self._unsure, True
-        if entries[0]["kind"] == "metric":
-            self._metrics(entries[:count], unsure)
-        else:
-            self._other(entries[0])
+        group = next(_groups(entries))
+        unsure = self._unsure or self.spool.acknowledged() < self._unsure_until
+        self._unsure = True
+        self._send(group, unsure)
+        self.spool.acknowledge(ends[len(group) - 1])
         self._unsure = False
-        self.spool.acknowledge(ends[count - 1])
-        return count
+        return len(group)
 
-    def _metrics(self, entries: list[Entry], unsure: bool) -> None:
+    def directly(self, entries: Sequence[Entry]) -> None:
+        """Deliver entries that the spool could not take because the disk is full."""
+        for group in _groups(entries):
+            self._send(group, unsure=True)
+
+    def refused(self) -> list[Entry]:
+        """Return what was put aside, and forget it: add it again to try it again."""
+        file = self.spool.folder / REFUSED
+        try:
+            lines = file.read_text().splitlines()
+            file.unlink()
+        except OSError:
+            return []
+        self.num_refused = 0
+        kept = [json.loads(line) for line in lines]
+        return [entry for n, entry in enumerate(kept) if entry not in kept[:n]]
+
+    def _send(self, group: Sequence[Entry], unsure: bool) -> None:
+        if group[0]["kind"] == "metric":
+            self._metrics(group, unsure)
+            return
+        try:
+            self._other(group[0])
+        except Exception as error:
+            if group[0]["kind"] not in _MAY_BE_REFUSED:
+                raise
+            # Not here, if the server is away.
+            self.client.get_run(self.run_id)
+            self._failures += 1
+            if self._failures < _TRIES:
+                raise
+            self._put_aside(group[0], error)
+        else:
+            self._failures = 0
+
+    def _put_aside(self, entry: Entry, error: Exception) -> None:
+        # The next one has one try only, until one is taken.
+        self._failures = _TRIES
+        self.num_refused += 1
+        with contextlib.suppress(OSError), (self.spool.folder / REFUSED).open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+        log.warning(
+            "the tracking server %s does not take %s (%s); it is tried again at the end of the run.",
+            self.uri,
+            entry.get("path") or f"the {entry['kind']}",
+            server.in_words(error),
+        )
+
+    def _metrics(self, entries: Sequence[Entry], unsure: bool) -> None:
         from mlflow.entities import Metric
 
+        if self.steps_before is None:
+            self.steps_before = self.steps_known()
+        before = self.steps_before
+        entries = [e for e in entries if e["step"] > before.get(e["key"], -1)]
         if unsure:
             keys = {e["key"] for e in entries}
             known = {key: self._known(key) for key in keys}
@@ -96,8 +157,13 @@ class Delivery:
                 self.client.log_artifacts(self.run_id, str(path), entry["to"])
         elif kind == "dataset":
             self._dataset(entry)
+        elif kind == "model":
+            self._model(entry)
         elif kind == "status":
-            self.client.set_terminated(self.run_id, entry["status"])
+            if entry["status"] == "RUNNING":
+                self.client.update_run(self.run_id, status="RUNNING")
+            else:
+                self.client.set_terminated(self.run_id, entry["status"])
 
     def _params(self, values: dict[str, str]) -> None:
         from mlflow.entities import Param
@@ -122,10 +188,28 @@ class Delivery:
         tag = InputTag("mlflow.data.context", "training")
         self.client.log_inputs(self.run_id, [DatasetInput(dataset, [tag])])
 
+    def _model(self, entry: Entry) -> None:
+        # Imported where a model is logged only: it needs the packages of prediction.
+        from cvcore.serve.pyfunc import MODEL_URI_TAG, log_model
+
+        folder = self.run_dir / entry["path"]
+        uri = log_model(folder, self.uri, self.run_id, entry["register_as"])
+        self._tags({MODEL_URI_TAG: uri})
+
     def steps_known(self) -> dict[str, int]:
         """Return the largest step of each metric that the server has."""
         latest: Any = self.client.get_run(self.run_id).data._metric_objs
         return {m.key: m.step for m in latest}
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield what travels together: neighbouring metrics, anything else alone."""
+    start = 0
+    for i, entry in enumerate(entries):
+        last = i + 1 == len(entries)
+        if entry["kind"] != "metric" or last or entries[i + 1]["kind"] != "metric":
+            yield entries[start : i + 1]
+            start = i + 1
 
 
 def deliver(run_dir: Path, uri: str, run_id: str) -> int:

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from cvcore.config.schema import Config
-from cvcore.errors import ConfigError
+from cvcore.errors import ConfigError, LakesightError
+from cvcore.metrics import server
 
 log = logging.getLogger(__name__)
 
 FILE = "run.json"
 DEFAULT_URI = "sqlite:///mlruns.db"
 _PARAM_LENGTH = 500
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 @dataclass(frozen=True)
@@ -45,48 +47,56 @@ def identity_of(run_dir: Path) -> RunIdentity | None:
 
 
 def open_run(config: Config, run_dir: Path) -> RunIdentity:
-    """Return the MLflow run of a training, RUNNING: given, remembered by its folder, or created.
+    """Return the MLflow run of a training: given, remembered by its folder, or created.
 
-    A remembered run whose server does not answer is gone on with: its metrics wait in the spool.
+    A given or remembered run whose server does not answer is gone on with: its metrics wait in the
+    spool. Without a run and without a server nothing is started: it would be a mistyped address far
+    more often than an outage, and nothing is lost yet.
 
     Raises:
         ConfigError: the given run does not exist, or there is no server to create one.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    uri = tracking_uri(config)
-    client = MlflowClient(uri)
     known = identity_of(run_dir) if config.run.resume != "never" else None
     if config.run.id is None and known is not None:
-        try:
-            MlflowClient(known.uri).update_run(known.run_id, status="RUNNING")
+        if _exists(_client(known.uri), known):
             return known
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                log.warning("the tracking server %s does not answer; metrics are kept", known.uri)
-                return known
-            log.warning("run %s of this folder is gone from %s", known.run_id, known.uri)
-    try:
-        run_id = config.run.id or _created(client, config)
-        client.update_run(run_id, status="RUNNING")
-    except MlflowException as error:
-        if config.run.id and error.error_code in (
-            "RESOURCE_DOES_NOT_EXIST",
-            "INVALID_PARAMETER_VALUE",
-        ):
+        log.warning("run %s of this folder is gone from %s", known.run_id, known.uri)
+    uri = tracking_uri(config)
+    client = _client(uri)
+    if config.run.id is None:
+        identity = RunIdentity(_created(client, config, uri), uri)
+    else:
+        identity = RunIdentity(config.run.id, uri)
+        if not _exists(client, identity):
             raise ConfigError(
                 f"run.id={config.run.id!r} is not a run of the tracking server {uri}. Give the id "
                 "of an existing run, or leave run.id out to create one."
-            ) from error
-        raise ConfigError(
-            f"the tracking server {uri} can't be used: {str(error).splitlines()[0][:300]}. Start "
-            f"it, or give another one with tracking.uri= (a file: {DEFAULT_URI})."
-        ) from error
-    identity = RunIdentity(run_id, uri)
+            )
     remember(run_dir, identity)
     return identity
+
+
+def _client(uri: str) -> Any:
+    try:
+        return server.client(uri)
+    except Exception as error:
+        raise _unusable(uri, error) from error
+
+
+def _exists(client: Any, run: RunIdentity) -> bool:
+    """Return whether the server has the run, not deleted; True too when it does not answer."""
+    try:
+        found = client.get_run(run.run_id)
+    except Exception as error:  # noqa: BLE001 (an edge: every kind of store raises its own)
+        return getattr(error, "error_code", "") not in _NO_SUCH_RUN
+    return bool(found.info.lifecycle_stage == "active")
+
+
+def _unusable(uri: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the tracking server {uri} can't be used: {server.in_words(error)}. Start it, or give "
+        f"another one with tracking.uri= (a file: {DEFAULT_URI})."
+    )
 
 
 def remember(run_dir: Path, identity: RunIdentity) -> None:
@@ -98,28 +108,36 @@ def remember(run_dir: Path, identity: RunIdentity) -> None:
     (run_dir / FILE).write_text(json.dumps(asdict(identity)))
 
 
-def _created(client: Any, config: Config) -> str:
+def _created(client: Any, config: Config, uri: str) -> str:
+    try:
+        experiment_id = _experiment(client, config.tracking.experiment)
+        run = client.create_run(experiment_id, run_name=config.run.title)
+    except LakesightError:
+        raise
+    except Exception as error:
+        raise _unusable(uri, error) from error
+    return str(run.info.run_id)
+
+
+def _experiment(client: Any, title: str) -> str:
+    """Return the id of the experiment with this title, created if there is none."""
     from mlflow.exceptions import MlflowException
 
-    experiment = client.get_experiment_by_name(config.tracking.experiment)
+    experiment = client.get_experiment_by_name(title)
     if experiment is None:
         try:
-            experiment_id = client.create_experiment(config.tracking.experiment)
+            return str(client.create_experiment(title))
         except MlflowException:
             # Another run created it in the meantime.
-            experiment = client.get_experiment_by_name(config.tracking.experiment)
+            experiment = client.get_experiment_by_name(title)
             if experiment is None:
                 raise
-            experiment_id = experiment.experiment_id
-    elif experiment.lifecycle_stage == "deleted":
+    if experiment.lifecycle_stage == "deleted":
         raise ConfigError(
-            f"the MLflow experiment {config.tracking.experiment!r} is deleted. Restore it, or give "
-            "another one with tracking.experiment=."
+            f"the MLflow experiment {title!r} is deleted. Restore it, or give another one with "
+            "tracking.experiment=."
         )
-    else:
-        experiment_id = experiment.experiment_id
-    run = client.create_run(experiment_id, run_name=config.run.title)
-    return str(run.info.run_id)
+    return str(experiment.experiment_id)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -2,13 +2,15 @@
 
 `spool/entries.jsonl` holds one JSON object per line in order; `spool/cursor.json` says up to which byte the
 server has acknowledged. Nothing is ever removed, so the file is also the run's own copy of its
-curves. A line torn by a kill or a full disk is passed over.
+curves. A line torn by a kill or a full disk is cut off or passed over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ Entry = dict[str, Any]
 
 
 class Spool:
-    """The spool of one run; one process writes it."""
+    """The spool of one run; one process writes it, from any of its threads."""
 
     def __init__(self, run_dir: Path) -> None:
         """Open or create the spool in a run's folder."""
@@ -27,19 +29,30 @@ class Spool:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.entries = self.folder / "entries.jsonl"
         self.cursor = self.folder / "cursor.json"
-        self._end_torn_line()
+        self._lock = threading.Lock()
+        self._cut_torn_line()
+        self._acknowledged = self._kept_cursor()
 
-    def _end_torn_line(self) -> None:
-        with self.entries.open("a+b") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
+    def _cut_torn_line(self) -> None:
+        self.entries.touch()
+        content = self.entries.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            os.truncate(self.entries, whole)
+
+    def _kept_cursor(self) -> int:
+        try:
+            return int(json.loads(self.cursor.read_text())["offset"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
 
     def append(self, entries: Iterable[Entry]) -> None:
-        """Add entries at the end. Raises OSError when the disk is full; then call it again."""
-        text = "".join(f"{json.dumps(entry)}\n" for entry in entries).encode()
-        with self.entries.open("ab", buffering=0) as file:
+        """Add entries at the end. Raises OSError when the disk is full; then call it again.
+
+        Raises ValueError for a number that is not finite: JSON has none.
+        """
+        text = "".join(f"{json.dumps(entry, allow_nan=False)}\n" for entry in entries).encode()
+        with self._lock, self.entries.open("ab", buffering=0) as file:
             start = file.tell()
             try:
                 written = file.write(text)
@@ -79,16 +92,18 @@ class Spool:
 
     def acknowledged(self) -> int:
         """Return the byte up to which the server has everything."""
-        try:
-            return int(json.loads(self.cursor.read_text())["offset"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
+        return self._acknowledged
 
     def acknowledge(self, offset: int) -> None:
-        """Remember that the server has everything up to a byte."""
+        """Remember that the server has everything up to a byte.
+
+        On a full disk this process alone remembers; a later one asks the server what it has.
+        """
+        self._acknowledged = offset
         part = self.cursor.with_suffix(".part")
-        part.write_text(json.dumps({"offset": offset}))
-        part.replace(self.cursor)
+        with contextlib.suppress(OSError):
+            part.write_text(json.dumps({"offset": offset}))
+            part.replace(self.cursor)
 
     def num_pending(self) -> int:
         """Return how many entries the server does not have yet."""

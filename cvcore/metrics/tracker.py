@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from cvcore.metrics import server
 from cvcore.metrics.delivery import Delivery
 from cvcore.metrics.names import clean
 from cvcore.metrics.record import MetricPoint
@@ -43,13 +44,15 @@ class Tracker:
         self.uri = uri
         self._delivery = Delivery(run_dir, uri, run_id)
         self.spool = self._delivery.spool
+        self._reachable = True
         self._last_step = self._steps()
         self._held: list[Entry] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._closing = False
-        self._reachable = True
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._deliver, name="tracking", daemon=True)
+        # After what an earlier process may still have to say: that the run was killed.
+        self._add({"kind": "status", "status": "RUNNING"})
         self._thread.start()
 
     def _steps(self) -> dict[str, int]:
@@ -57,8 +60,14 @@ class Tracker:
         for entry in self.spool.everything():
             if entry["kind"] == "metric":
                 steps[entry["key"]] = max(steps.get(entry["key"], -1), entry["step"])
+        if steps:
+            return steps
         # A run continued on another machine has no spool, only what the server knows.
-        return steps or self._delivery.steps_known()
+        try:
+            return self._delivery.steps_known()
+        except Exception:  # noqa: BLE001 (an edge: any kind of server; the thread says it)
+            self._delivery.steps_before = None
+            return {}
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Add points of now; keys are made valid, steps not beyond a key's last are left out."""
@@ -66,11 +75,11 @@ class Tracker:
         self.points(MetricPoint(clean(k), float(v), step, now) for k, v in values.items())
 
     def points(self, points: Iterable[MetricPoint]) -> None:
-        """Add points; may be called from any thread."""
+        """Add points; may be called from any thread. One that is not finite is left out."""
         with self._lock:
             new: list[Entry] = []
             for p in points:
-                if p.step <= self._last_step.get(p.key, -1):
+                if not math.isfinite(p.value) or p.step <= self._last_step.get(p.key, -1):
                     continue
                 self._last_step[p.key] = p.step
                 fields = {"key": p.key, "value": p.value, "step": p.step, "t": p.timestamp_ms}
@@ -98,17 +107,29 @@ class Tracker:
         """Record the data set as the run's input; digest: at most 36 characters."""
         self._add({"kind": "dataset", "name": title, "digest": digest[:36], "source": source})
 
+    def model(self, folder: Path, register_as: str | None) -> None:
+        """Log a model of the run's folder when the server takes it."""
+        relative = folder.resolve().relative_to(self.run_dir.resolve())
+        self._add({"kind": "model", "path": str(relative), "register_as": register_as})
+
     def finish(self, status: str, wait_s: float = 30.0) -> bool:
         """Set the run's status, deliver what is left; False when the server did not take all.
 
         Args:
             status: FINISHED, FAILED or KILLED.
-            wait_s: how long to wait for the server, seconds.
+            wait_s: how long to wait for a server that takes nothing, seconds; as long as something
+                arrives the wait goes on.
         """
         self._add({"kind": "status", "status": status})
-        self._closing = True
+        for entry in self._delivery.refused():
+            self._add(entry)
+        self._closing.set()
         self._wake.set()
-        self._thread.join(wait_s)
+        arrived, until = self.spool.acknowledged(), time.monotonic() + wait_s
+        while self._thread.is_alive() and time.monotonic() < until:
+            self._thread.join(0.1)
+            if self.spool.acknowledged() != arrived:
+                arrived, until = self.spool.acknowledged(), time.monotonic() + wait_s
         left = self.spool.num_pending() + len(self._held)
         if left:
             log.warning(
@@ -119,7 +140,7 @@ class Tracker:
                 wait_s,
                 self.spool.folder,
             )
-        return left == 0
+        return left == 0 and self._delivery.num_refused == 0
 
     def _add(self, entry: Entry) -> None:
         with self._lock:
@@ -141,30 +162,44 @@ class Tracker:
     def _deliver(self) -> None:
         pause_s = _IDLE_S
         while True:
+            # Looked at before the spool is emptied: what is added last must not be missed.
+            closing = self._closing.is_set()
             try:
                 while self._delivery.step():
                     pause_s = _IDLE_S
                     if not self._reachable:
                         log.info("the tracking server %s answers again", self.uri)
                     self._reachable = True
-                if self._closing:
+                if closing:
+                    self._deliver_held()
                     return
                 self._wake.wait(_IDLE_S)
                 self._wake.clear()
                 # Points of one moment travel together.
-                time.sleep(0.0 if self._closing else 0.2)
+                self._closing.wait(0.2)
             except Exception as error:  # noqa: BLE001 (an edge: no fault of a server may end a training)
                 if self._reachable:
                     log.warning(
                         "the tracking server %s does not take metrics (%s); training goes on, they "
                         "are kept in %s and delivered later.",
                         self.uri,
-                        str(error).splitlines()[0][:200],
+                        server.in_words(error),
                         self.spool.folder,
                     )
                 self._reachable = False
-                time.sleep(min(pause_s, 1.0) if self._closing else pause_s)
+                if closing:
+                    time.sleep(_IDLE_S)
+                else:
+                    self._closing.wait(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _deliver_held(self) -> None:
+        """Deliver what a full disk did not take, above all how the run ended."""
+        with self._lock:
+            held = list(self._held)
+        self._delivery.directly(held)
+        with self._lock:
+            self._held = self._held[len(held) :]
 
 
 def _why(error: OSError) -> tuple[str, str]:

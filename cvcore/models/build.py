@@ -210,7 +210,7 @@ def _report(checkpoint: str, model: PreTrainedModel, info: dict[str, Any]) -> No
             "of model. Use a checkpoint of the same model_type."
         )
     if not new:
-        log.info("%s: all %d weights loaded", checkpoint, len(names))
+        log.debug("%s: all %d weights loaded", checkpoint, len(names))
         return
     log.info(
         "%s: %d of %d weights loaded; new, random: %s",

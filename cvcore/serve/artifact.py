@@ -15,6 +15,7 @@ from typing import Any
 from cvcore.config.schema import Config, ModelConf, RecipeConf, TaskConf
 from cvcore.data.labels import LabelSpace
 from cvcore.errors import ModelError
+from cvcore.metrics.tracker import finite
 
 FILE = "lakesight.json"
 FORMAT = 1
@@ -31,7 +32,7 @@ class Artifact:
         score_threshold: predictions below are not shown, unless their class has its own.
         class_thresholds: thresholds by class name.
         fingerprint: of the training data.
-        metrics: of the evaluation that chose this model.
+        metrics: of the evaluation that chose this model; undefined ones (NaN) are not written.
     """
 
     task: TaskConf
@@ -83,7 +84,7 @@ def write(folder: Path, artifact: Artifact) -> None:
         "score_threshold": artifact.score_threshold,
         "class_thresholds": artifact.class_thresholds,
         "fingerprint": artifact.fingerprint,
-        "metrics": artifact.metrics,
+        "metrics": finite(artifact.metrics),
     }
     _replace(folder / FILE, content)
 
@@ -91,12 +92,12 @@ def write(folder: Path, artifact: Artifact) -> None:
 def set_class_thresholds(folder: Path, thresholds: Mapping[str, float]) -> None:
     """Change the thresholds by class name in a written `lakesight.json`; the rest stays."""
     content = json.loads((folder / FILE).read_text())
-    _replace(folder / FILE, {**content, "class_thresholds": dict(thresholds)})
+    _replace(folder / FILE, {**content, "class_thresholds": finite(thresholds)})
 
 
 def _replace(file: Path, content: dict[str, Any]) -> None:
     part = file.with_name(f"{FILE}.part")
-    part.write_text(json.dumps(content, indent=1))
+    part.write_text(json.dumps(content, indent=1, allow_nan=False))
     part.replace(file)
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import cv2
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from cvcore.errors import DataError
@@ -25,6 +23,7 @@ from cvcore.serve import artifact, payload
 from cvcore.serve.requirements import pinned
 
 ARTIFACT = "model"
+MODEL_URI_TAG = "lakesight.model_uri"
 
 
 class LakesightModel(mlflow.pyfunc.PythonModel):
@@ -79,23 +78,25 @@ def example(size_hw: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame({"image": [base64.b64encode(encoded.tobytes()).decode("ascii")]})
 
 
-def log_model(folder: Path, register_as: str | None = None) -> str:
-    """Log a saved model folder to the active MLflow run; return the model's URI.
+def log_model(folder: Path, uri: str, run_id: str, register_as: str | None = None) -> str:
+    """Log a saved model folder to an MLflow run, whose status stays; return the model's URI.
 
     Args:
         folder: what `artifact.save` wrote.
+        uri: MLflow tracking URI.
+        run_id: of an existing run.
         register_as: also make a version of this registered model.
     """
-    # A bar of four files in the middle of a training's log says nothing.
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     described = artifact.read(folder)
-    package = Path(__file__).parents[1]
-    info = mlflow.pyfunc.log_model(
+    mlflow.set_tracking_uri(uri)
+    info = Model.log(
+        artifact_path=None,
         name="model",
+        flavor=mlflow.pyfunc,
+        run_id=run_id,
         python_model=str(Path(__file__).with_name("model_code.py")),
         artifacts={ARTIFACT: str(folder)},
-        code_paths=[str(package)],
+        code_paths=[str(Path(__file__).parents[1])],
         signature=signature(),
         input_example=example(described.model.image_size),
         pip_requirements=pinned(),

@@ -14,7 +14,8 @@ import yaml
 
 from cvcore.config.schema import Config
 from cvcore.data.labels import LabelSpace
-from cvcore.metrics.mlflow_run import flat, open_run
+from cvcore.metrics import server
+from cvcore.metrics.mlflow_run import RunIdentity, flat, identity_of, open_run, tracking_uri
 from cvcore.metrics.system import SystemSampler
 from cvcore.metrics.tracker import Tracker, finite
 from cvcore.train.environment import environment
@@ -40,6 +41,13 @@ class Ledger:
         self.run_dir = run_dir
         self.run_id = identity.run_id
         self.tracker = Tracker(run_dir, identity.uri, identity.run_id)
+        if config.run.resume == "never" and self.tracker.last_step("train/loss") >= 0:
+            log.warning(
+                "run %s has the curves of an earlier training up to step %d: no step is logged "
+                "twice. Leave run.id out to give this one a run of its own.",
+                identity.run_id,
+                self.tracker.last_step("train/loss"),
+            )
         self._sampler: SystemSampler | None = None
         if config.monitoring.system_metrics:
             self._sampler = SystemSampler(
@@ -67,25 +75,24 @@ class Ledger:
     def log_model(self, folder: Path) -> None:
         """Log a saved model so that it loads in a clean process; register it if configured.
 
-        A server that does not take it is a warning: the model is in the run's folder.
+        A server that does not take it now gets it later; the model is in the run's folder anyway.
         """
-        import mlflow
-        from mlflow.exceptions import MlflowException
+        from cvcore.serve.pyfunc import MODEL_URI_TAG, log_model
 
-        from cvcore.serve.pyfunc import log_model
-
-        mlflow.set_tracking_uri(self.tracker.uri)
+        register_as = self.config.registry.register_as
         try:
-            with mlflow.start_run(run_id=self.run_id):
-                uri = log_model(folder, self.config.registry.register_as)
-            self.tracker.tags({"lakesight.model_uri": uri})
-        except (MlflowException, OSError) as error:
+            uri = log_model(folder, self.tracker.uri, self.run_id, register_as)
+        except Exception as error:  # noqa: BLE001 (an edge: no fault of a server may end a training)
             log.warning(
-                "the model could not be logged to %s (%s); it is in %s",
+                "the model could not be logged to %s (%s); it is in %s and is logged when the "
+                "server takes it.",
                 self.tracker.uri,
-                str(error).splitlines()[0][:200],
+                server.in_words(error),
                 folder,
             )
+            self.tracker.model(folder, register_as)
+        else:
+            self.tracker.tags({MODEL_URI_TAG: uri})
 
     def log_folder(self, folder: Path) -> None:
         """Log a folder of the run under its own name."""
@@ -99,11 +106,30 @@ class Ledger:
         """End the run: FINISHED, FAILED or KILLED; deliver what is left within bounds."""
         if self._sampler is not None:
             self._sampler.stop()
+        # A run that was resumed and went well has no reason of an earlier failure left.
         self.tracker.tags({REASON_TAG: reason})
         log_file = self.run_dir / "log.txt"
         if log_file.is_file():
             self.tracker.artifact(log_file)
         self.tracker.finish(status)
+
+
+def record_failure(config: Config, run_dir: Path | None, reason: str) -> None:
+    """Record the failure of a training whose own entry was not opened, or whose process is gone.
+
+    Of the run that was given, else the one of the folder; none is made for it.
+    """
+    known = None if run_dir is None else identity_of(run_dir)
+    if config.run.id is not None:
+        known = RunIdentity(config.run.id, tracking_uri(config))
+    if known is None:
+        return
+    try:
+        client = server.client(known.uri)
+        client.set_tag(known.run_id, REASON_TAG, reason[:5000])
+        client.set_terminated(known.run_id, "FAILED")
+    except Exception as error:  # noqa: BLE001 (an edge: the reason itself is reported, not this)
+        log.warning("the failure could not be recorded in MLflow: %s", server.in_words(error))
 
 
 def write_overrides(run_dir: Path, overrides: Sequence[str]) -> None:

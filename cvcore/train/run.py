@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +17,11 @@ from transformers.utils import logging as hf_logging
 
 from cvcore.config.schema import Config
 from cvcore.errors import ConfigError, LakesightError, TrainingError
+from cvcore.metrics import mlflow_run, server
+from cvcore.metrics.tracker import finite
 from cvcore.train import arguments, distributed, frozen, launch
 from cvcore.train.batch_size import is_out_of_memory
-from cvcore.train.ledger import Ledger, write_overrides
+from cvcore.train.ledger import Ledger, record_failure, write_overrides
 from cvcore.train.logs import FILE_ONLY, logging_to
 from cvcore.train.signals import StopRequest
 from cvcore.train.story import Story
@@ -34,8 +38,9 @@ class RunResult:
     Attributes:
         run_id: of MLflow.
         run_dir: the run's folder; `best/` holds the model.
-        best_metric: the task's metric of the best model on the validation split.
-        metrics: figures of the final evaluation, e.g. {"best/AP": 0.41, "test/AP": 0.40}.
+        best_metric: the task's metric of the best model on the validation split; None: undefined.
+        metrics: figures of the final evaluation, e.g. {"best/AP": 0.41, "test/AP": 0.40}; one that is
+            undefined (AP without any object) is left out.
         status: FINISHED, or KILLED if a signal stopped it (then the newest checkpoint is whole).
         stopped_by: steps, early_stopping, time_budget or signal.
         step: optimizer steps done.
@@ -70,12 +75,16 @@ def train(config: Config, overrides: Sequence[str] = ()) -> RunResult:
         >>> from cvcore.config.composer import load
         >>> train(load(["task=detection", "trainer.max_steps=100"])).metrics  # doctest: +SKIP
     """
-    arguments.check(config)
-    run_dir = _run_dir(config)
-    if not launch.is_distributed():
-        count = launch.num_processes(config)
-        if count > 1:
-            return _in_processes(config, overrides, run_dir, count)
+    try:
+        arguments.check(config)
+        run_dir = _run_dir(config)
+        count = 1 if launch.is_distributed() else launch.num_processes(config)
+    except LakesightError as error:
+        if config.run.id is not None and distributed.rank() == 0:
+            record_failure(config, None, str(error))
+        raise
+    if count > 1:
+        return _in_processes(config, overrides, run_dir, count)
     with (
         _process_environment(config),
         logging_to(run_dir, distributed.rank()),
@@ -111,7 +120,12 @@ def _in_processes(config: Config, overrides: Sequence[str], run_dir: Path, count
     frozen.save(config, run_dir / "config.yaml")
     write_overrides(run_dir, overrides)
     (run_dir / RESULT).unlink(missing_ok=True)
-    code = launch.launch(run_dir / "config.yaml", count)
+    try:
+        code = launch.launch(run_dir / "config.yaml", count)
+    except LakesightError as error:
+        # The first process may be the one that was killed.
+        record_failure(config, run_dir, str(error))
+        raise
     if code == 130:
         raise KeyboardInterrupt
     if code != 0 or not (run_dir / RESULT).is_file():
@@ -122,7 +136,7 @@ def _in_processes(config: Config, overrides: Sequence[str], run_dir: Path, count
 @contextmanager
 def _process_environment(config: Config) -> Iterator[None]:
     """Set what torch, accelerate and DeepSpeed read from the environment; put it back after."""
-    values: dict[str, str] = {}
+    values = {key: v for key, v in server.ENVIRONMENT.items() if key not in os.environ}
     if arguments.uses_cpu(config):
         values["DS_ACCELERATOR"] = "cpu"  # else it warns, even where it is only imported
     if config.deepspeed.config is not None and not launch.is_distributed():
@@ -152,7 +166,7 @@ def _recorded(
         # In the folder before anything can fail.
         frozen.save(config, run_dir / "config.yaml")
         write_overrides(run_dir, overrides)
-    ledger = Ledger(config, run_dir) if first else None
+    ledger = _ledger(config, run_dir) if first else None
     status, reason = "FAILED", ""
     try:
         outcome = Story(config, run_dir, ledger, request).tell()
@@ -173,10 +187,37 @@ def _recorded(
         if ledger is not None:
             ledger.close(status, reason)
     run_id = ledger.run_id if ledger is not None else ""
-    result = RunResult(run_id, str(run_dir), status=status, **asdict(outcome))
+    best = outcome.best_metric
+    result = RunResult(
+        run_id=run_id,
+        run_dir=str(run_dir),
+        best_metric=best if best is not None and math.isfinite(best) else None,
+        metrics=finite(outcome.metrics),
+        status=status,
+        stopped_by=outcome.stopped_by,
+        step=outcome.step,
+    )
     if first:
-        (run_dir / RESULT).write_text(json.dumps(asdict(result), indent=1))
+        (run_dir / RESULT).write_text(json.dumps(asdict(result), indent=1, allow_nan=False))
     return result
+
+
+def _ledger(config: Config, run_dir: Path) -> Ledger:
+    """Open the run's entry: on another machine it is the one that the durable place knows."""
+    here = run_dir / mlflow_run.FILE
+    durable = None if config.run.durable_dir is None else Path(config.run.durable_dir)
+    known = None if durable is None else mlflow_run.identity_of(durable)
+    # A server that is not this machine's may be a file of the machine that is gone.
+    if known is not None and known.uri == mlflow_run.tracking_uri(config) and not here.exists():
+        mlflow_run.remember(run_dir, known)
+    ledger = Ledger(config, run_dir)
+    if durable is not None:
+        try:
+            durable.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here, durable / here.name)
+        except OSError as error:
+            log.warning("%s could not be copied to %s (%s)", here.name, durable, error.strerror)
+    return ledger
 
 
 def _sentence(config: Config, run_dir: Path, error: Exception) -> TrainingError:

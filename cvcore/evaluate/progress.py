@@ -16,6 +16,8 @@ from cvcore.data.samples import Prediction, Truth
 log = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 30.0
+_SHORT_S = 0.5
+"""An evaluation shorter than this has no bar: it would only flicker."""
 
 
 class Progress:
@@ -39,6 +41,7 @@ class Progress:
             unit="image",
             dynamic_ncols=True,
             leave=False,
+            delay=_SHORT_S,
             disable=not sys.stderr.isatty(),
         )
 

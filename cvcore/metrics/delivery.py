@@ -120,7 +120,7 @@ class Delivery:
             file.write(json.dumps(entry) + "\n")
         log.warning(
             "the tracking server %s does not take %s (%s); it is tried again at the end of the run.",
-            self.uri,
+            server.without_password(self.uri),
             entry.get("path") or f"the {entry['kind']}",
             server.in_words(error),
         )

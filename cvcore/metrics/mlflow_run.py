@@ -16,6 +16,7 @@ from typing import Any
 from cvcore.config.schema import Config
 from cvcore.errors import ConfigError, LakesightError
 from cvcore.metrics import server
+from cvcore.metrics.server import without_password as shown
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def open_run(config: Config, run_dir: Path) -> RunIdentity:
     if config.run.id is None and known is not None:
         if _exists(_client(known.uri), known):
             return known
-        log.warning("run %s of this folder is gone from %s", known.run_id, known.uri)
+        log.warning("run %s of this folder is gone from %s", known.run_id, shown(known.uri))
     uri = tracking_uri(config)
     client = _client(uri)
     if config.run.id is None:
@@ -69,7 +70,7 @@ def open_run(config: Config, run_dir: Path) -> RunIdentity:
         identity = RunIdentity(config.run.id, uri)
         if not _exists(client, identity):
             raise ConfigError(
-                f"run.id={config.run.id!r} is not a run of the tracking server {uri}. Give the id "
+                f"run.id={config.run.id!r} is not a run of the tracking server {shown(uri)}. Give the id "
                 "of an existing run, or leave run.id out to create one."
             )
     remember(run_dir, identity)
@@ -94,7 +95,7 @@ def _exists(client: Any, run: RunIdentity) -> bool:
 
 def _unusable(uri: str, error: Exception) -> ConfigError:
     return ConfigError(
-        f"the tracking server {uri} can't be used: {server.in_words(error)}. Start it, or give "
+        f"the tracking server {shown(uri)} can't be used: {server.in_words(error)}. Start it, or give "
         f"another one with tracking.uri= (a file: {DEFAULT_URI})."
     )
 
@@ -141,11 +142,14 @@ def _experiment(client: Any, title: str) -> str:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested values as {"optim.learning_rate": "0.001", ...}, each cut to 500 characters."""
+    """Return nested values as {"optim.learning_rate": "0.001", ...}, each cut to 500 characters.
+
+    No password of a URL is among them.
+    """
     out: dict[str, str] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             out |= flat(value, f"{prefix}{key}.")
         else:
-            out[f"{prefix}{key}"] = str(value)[:_PARAM_LENGTH]
+            out[f"{prefix}{key}"] = shown(str(value))[:_PARAM_LENGTH]
     return out

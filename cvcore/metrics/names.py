@@ -13,7 +13,6 @@ MEANINGS: dict[str, str] = {
     "train/grad_norm": "norm of the gradient before clipping",
     "train/learning_rate": "of the first parameter group at the last step",
     "train/epoch": "passes over the train split done",
-    "val/loss": "mean loss per image on the validation split",
     "val/num_images": "images evaluated",
     "time/eval_s": "duration of the evaluation, s",
     "time/step_s": "mean duration of an optimizer step since the last log, s",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any
 
 ENVIRONMENT = {
@@ -36,4 +37,14 @@ def client(uri: str) -> Any:
 def in_words(error: Exception) -> str:
     """Return the first line of what a server or its client said, at most 200 characters."""
     said = str(error).strip().splitlines()
-    return (said[0] if said else type(error).__name__)[:200]
+    return without_password(said[0] if said else type(error).__name__)[:200]
+
+
+def without_password(text: str) -> str:
+    """Return a text in which no URL shows its user and password.
+
+    Example:
+        >>> without_password("https://me:secret@mlflow.example.org")
+        'https://***@mlflow.example.org'
+    """
+    return re.sub(r"://[^/@\s]+@", "://***@", text)

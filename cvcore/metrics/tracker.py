@@ -136,7 +136,7 @@ class Tracker:
                 "%d entries could not be delivered to %s within %.0f s; they are kept in %s and "
                 "delivered when this run is resumed.",
                 left,
-                self.uri,
+                server.without_password(self.uri),
                 wait_s,
                 self.spool.folder,
             )
@@ -168,7 +168,10 @@ class Tracker:
                 while self._delivery.step():
                     pause_s = _IDLE_S
                     if not self._reachable:
-                        log.info("the tracking server %s answers again", self.uri)
+                        log.info(
+                            "the tracking server %s answers again",
+                            server.without_password(self.uri),
+                        )
                     self._reachable = True
                 if closing:
                     self._deliver_held()
@@ -182,7 +185,7 @@ class Tracker:
                     log.warning(
                         "the tracking server %s does not take metrics (%s); training goes on, they "
                         "are kept in %s and delivered later.",
-                        self.uri,
+                        server.without_password(self.uri),
                         server.in_words(error),
                         self.spool.folder,
                     )

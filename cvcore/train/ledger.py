@@ -41,6 +41,7 @@ class Ledger:
         self.run_dir = run_dir
         self.run_id = identity.run_id
         self.tracker = Tracker(run_dir, identity.uri, identity.run_id)
+        log.info("MLflow run %s in %s", identity.run_id, server.without_password(identity.uri))
         if config.run.resume == "never" and self.tracker.last_step("train/loss") >= 0:
             log.warning(
                 "run %s has the curves of an earlier training up to step %d: no step is logged "
@@ -86,7 +87,7 @@ class Ledger:
             log.warning(
                 "the model could not be logged to %s (%s); it is in %s and is logged when the "
                 "server takes it.",
-                self.tracker.uri,
+                server.without_password(self.tracker.uri),
                 server.in_words(error),
                 folder,
             )

@@ -221,7 +221,10 @@ class Story:
                 EarlyStoppingCallback(conf.early_stopping_patience, conf.early_stopping_threshold)
             )
         if self.ledger is not None:
-            callbacks += [Tracking(self.ledger.tracker), Progress(config.task.metric)]
+            world = distributed.world_size()
+            progress = Progress(config.task.metric, len(self.held_out["val"]), world)
+            self.trainer.observers.append(progress)
+            callbacks += [Tracking(self.ledger.tracker), progress]
         return callbacks
 
     def train(self) -> str:

@@ -8,6 +8,8 @@ the same images in the same steps, and a resumed run takes those it would have t
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -140,7 +142,15 @@ def worker_arguments(num_workers: int) -> dict[str, Any]:
     """Return DataLoader's arguments about workers; an own generator keeps the global one as it is."""
     return {
         "num_workers": num_workers,
-        "worker_init_fn": one_thread_per_worker,
+        "worker_init_fn": _start_worker,
         "pin_memory": torch.cuda.is_available(),
         "generator": torch.Generator().manual_seed(0),
     }
+
+
+def _start_worker(worker_id: int) -> None:
+    one_thread_per_worker(worker_id)
+    # Ctrl-C and many job systems signal a whole process group. A worker would die of it and the training
+    # with it, before its step is saved; by itself a worker ends when its trainer is gone.
+    with contextlib.suppress(PermissionError):  # it leads a session already
+        os.setpgid(0, 0)

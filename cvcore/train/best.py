@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from cvcore.serve import artifact
 from cvcore.train import distributed
-from cvcore.train.checkpoint import cannot_write, put_in_place
+from cvcore.train.checkpoint import cannot_write, former_of, put_in_place
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,13 @@ class BestModel:
         self.processor = processor
 
     def fetch(self) -> None:
-        """Take the copy from the durable place if the model is not here (another machine)."""
+        """Take what there is if the model is not here: the durable copy on another machine.
+
+        Or the former one, where the process was killed while it put the new one in its place.
+        """
+        former = former_of(self.folder)
+        if not self.exists() and (former / artifact.FILE).is_file():
+            former.rename(self.folder)
         if self.durable is None or self.exists():
             return
         if (self.durable / artifact.FILE).is_file():

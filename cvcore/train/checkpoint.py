@@ -110,7 +110,7 @@ def copy_whole(source: Path, target: Path) -> None:
 def put_in_place(new: Path, path: Path) -> None:
     """Put a folder in the place of another; a moment without either is possible, a mix is not."""
     if path.exists():
-        old = path.with_name(f"{path.name}.old")
+        old = former_of(path)
         shutil.rmtree(old, ignore_errors=True)
         path.rename(old)
         new.rename(path)
@@ -118,6 +118,11 @@ def put_in_place(new: Path, path: Path) -> None:
     else:
         new.rename(path)
     _fsync(path.parent)
+
+
+def former_of(path: Path) -> Path:
+    """Return where `put_in_place` has the former folder for a moment."""
+    return path.with_name(f"{path.name}.old")
 
 
 class CheckpointStore:

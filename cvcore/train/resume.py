@@ -14,6 +14,7 @@ from cvcore.data.labels import LabelSpace
 from cvcore.errors import ConfigError, ModelError
 from cvcore.train import distributed
 from cvcore.train.arguments import zero_stage
+from cvcore.train.callbacks.early_stopping import EarlyStopping
 from cvcore.train.checkpoint import CheckpointStore
 from cvcore.train.trainer import STATE
 
@@ -129,5 +130,10 @@ def spent_s(checkpoint: Path | None) -> float:
 def evaluations_without_gain(checkpoint: Path) -> int:
     """Return the early stopping's counter in a checkpoint; 0 if it had none."""
     kept = json.loads((checkpoint / TRAINER_STATE_NAME).read_text())["stateful_callbacks"]
-    counter = kept.get("EarlyStoppingCallback", {}).get("attributes", {})
+    counter = kept.get(EarlyStopping.__name__, {}).get("attributes", {})
     return int(counter.get("early_stopping_patience_counter", 0))
+
+
+def evaluation_due(checkpoint: Path) -> bool:
+    """Return whether a signal put off the evaluation of the checkpoint's own step."""
+    return bool(state_of(checkpoint)["evaluation_due"])

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import EarlyStoppingCallback, TrainerCallback, set_seed
+from transformers import TrainerCallback, set_seed
 
 from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
@@ -20,6 +20,8 @@ from cvcore.train.batch_size import Trial, fit
 from cvcore.train.batches import EpochBatches
 from cvcore.train.best import BestModel
 from cvcore.train.callbacks.decisions import Decisions
+from cvcore.train.callbacks.due import DueEvaluation
+from cvcore.train.callbacks.early_stopping import EarlyStopping
 from cvcore.train.callbacks.nonfinite import StopOnNonFinite
 from cvcore.train.callbacks.pictures import Pictures
 from cvcore.train.callbacks.progress import Progress
@@ -190,6 +192,7 @@ class Story:
                 "batch_size": batch_size,
                 "accumulation": accumulation,
                 "spent_s": self.decisions.spent_s,
+                "evaluation_due": self.decisions.evaluation_due,
             },
             callbacks=[self.decisions],
         )
@@ -218,28 +221,36 @@ class Story:
             callbacks.append(pictures)
         if conf.early_stopping_patience is not None:
             callbacks.append(
-                EarlyStoppingCallback(conf.early_stopping_patience, conf.early_stopping_threshold)
+                EarlyStopping(conf.early_stopping_patience, conf.early_stopping_threshold)
             )
         if self.ledger is not None:
             world = distributed.world_size()
             progress = Progress(config.task.metric, len(self.held_out["val"]), world)
             self.trainer.observers.append(progress)
             callbacks += [Tracking(self.ledger.tracker), progress]
-        return callbacks
+        due = self.checkpoint is not None and resume.evaluation_due(self.checkpoint)
+        return [*callbacks, DueEvaluation(self.trainer, due=due)]
 
     def train(self) -> str:
         """Train; return why it stopped: steps, early_stopping, time_budget or signal."""
         total = max_steps(self.config, self.trainer.batches.steps)
         done = self.finished_by(total)
         if done is not None:
-            log.info("this run has finished (%s); its best model is evaluated again", done)
-            return done
+            if self.has_best_model():
+                log.info("this run has finished (%s); its best model is evaluated again", done)
+                return done
+            self.trainer.steps_left = False
         # Each process draws its own dropout.
         set_seed(self.config.seed + distributed.rank())
         with self.request.deferred():
             self.trainer.train(str(self.checkpoint) if self.checkpoint is not None else None)
             if distributed.rank() == 0:
                 self.store.wait()
+        if distributed.any_of(self.request.signal is not None)[0]:
+            # Also one that came after the last step was decided: what is left can take minutes.
+            return "signal"
+        if done is not None:
+            return done
         if self.decisions.stopped_by is None and self.trainer.state.global_step < total:
             return "early_stopping"
         return self.decisions.stopped_by or "steps"
@@ -258,6 +269,12 @@ class Story:
         if patience is not None and resume.evaluations_without_gain(self.checkpoint) >= patience:
             return "early_stopping"
         return None
+
+    def has_best_model(self) -> bool:
+        """Return whether `best/` is the best of all evaluations of the checkpoint's training."""
+        assert self.checkpoint is not None
+        exists: bool = distributed.from_first(self.best.exists())
+        return exists and not resume.evaluation_due(self.checkpoint)
 
     def finish(self, step: int) -> dict[str, float]:
         """Evaluate the best model, write its report, log both; return the figures."""

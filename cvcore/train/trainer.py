@@ -53,6 +53,7 @@ class LakesightTrainer(Trainer):
         ema: the average of weights, or None.
         observers: see each batch of an evaluation.
         describe: returns what a checkpoint says of its run (task, label space ...).
+        steps_left: False: `train` takes up a checkpoint and evaluates what is due, without a step.
     """
 
     optimizer: torch.optim.Optimizer | None
@@ -88,6 +89,7 @@ class LakesightTrainer(Trainer):
         self.loss_parts: dict[str, Any] = {}
         self.data_wait_s = 0.0
         self.resumed_from: Path | None = None
+        self.steps_left = True
         self._shares: list[float] = []
         self.frozen = Frozen(model, config.optim.freeze)
         super().__init__(
@@ -239,6 +241,10 @@ class LakesightTrainer(Trainer):
                 self.model(**self._inputs_only(batch))
             self.model.train()
 
+    def evaluate_for_best(self) -> None:
+        """Evaluate as HF's loop does: with the best model and early stopping."""
+        self._determine_best_metric(self.evaluate(), None)
+
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         better = super()._determine_best_metric(metrics, trial)
         if better:
@@ -313,6 +319,13 @@ class LakesightTrainer(Trainer):
         """Train; from a checkpoint's folder if one is given."""
         self.resumed_from = Path(resume_from_checkpoint) if resume_from_checkpoint else None
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        # HF looks at this after a step only; a late evaluation may have stopped the training before.
+        if self.control.should_training_stop or not self.steps_left:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(*args, **kwargs)
 
     def _init_training_state(self, max_steps: int, *args: Any) -> Any:
         result = super()._init_training_state(max_steps, *args)

@@ -54,6 +54,12 @@ D_FINE = {
     "num_denoising": 4,
     "freeze_backbone_batch_norms": False,
 }
+RESNET = {
+    "embedding_size": 16,
+    "hidden_sizes": [16, 32, 64],
+    "depths": [1, 1, 1],
+    "layer_type": "basic",
+}
 SMALL = [
     "data.num_train=48",
     "data.num_val=10",
@@ -75,7 +81,7 @@ def make_config(folder: Path, overrides: list[str], model: str = "vit") -> Confi
 
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(_empty_database(), folder / "mlflow.db")
-    task = ["task=classification", "model.model_type=vit", "model.image_size=[32,32]"]
+    task = ["task=classification", f"model.model_type={model}", "model.image_size=[32,32]"]
     if model == "d_fine":
         task = ["task=detection", "model.model_type=d_fine", "model.image_size=[64,64]"]
         task.append("data.scene_size=64")
@@ -85,7 +91,7 @@ def make_config(folder: Path, overrides: list[str], model: str = "vit") -> Confi
         f"data.cache_dir={folder / 'cache'}",
     ]
     config = load([*task, *SMALL, *places, *overrides])
-    config.model.config = dict(D_FINE if model == "d_fine" else VIT)
+    config.model.config = dict({"vit": VIT, "resnet": RESNET, "d_fine": D_FINE}[model])
     return config
 
 
@@ -186,13 +192,18 @@ def _train(
     os._exit(code)
 
 
-def history(config: Config) -> list[dict[str, float]]:
-    """Return HF's log of the newest checkpoint."""
+def state(config: Config) -> dict[str, Any]:
+    """Return HF's state of the newest checkpoint."""
     from cvcore.train.checkpoint import step_of
 
     paths = (Path(config.run.dir or ".") / "checkpoints").glob("checkpoint-*")
     newest = max(paths, key=step_of)
-    return list(json.loads((newest / "trainer_state.json").read_text())["log_history"])
+    return dict(json.loads((newest / "trainer_state.json").read_text()))
+
+
+def history(config: Config) -> list[dict[str, float]]:
+    """Return HF's log of the newest checkpoint."""
+    return list(state(config)["log_history"])
 
 
 def losses(config: Config) -> dict[int, float]:

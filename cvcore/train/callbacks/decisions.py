@@ -22,6 +22,7 @@ class Decisions(TrainerCallback):
 
     Attributes:
         stopped_by: "time_budget" or "signal" once that is the reason to stop, else None.
+        evaluation_due: a signal put the evaluation of this step off; the resumed run makes up for it.
     """
 
     def __init__(self, conf: TrainerConf, request: StopRequest, spent_s: float = 0.0) -> None:
@@ -35,6 +36,7 @@ class Decisions(TrainerCallback):
         self.conf = conf
         self.request = request
         self.stopped_by: str | None = None
+        self.evaluation_due = False
         self._spent_s = spent_s
         self._started = self._saved = time.monotonic()
 
@@ -60,9 +62,11 @@ class Decisions(TrainerCallback):
         if stop:
             log.info("stopping on a signal: saving step %d", state.global_step)
             self.stopped_by = "signal"
+            # Who sends a signal may not wait for an evaluation.
+            self.evaluation_due = control.should_evaluate
             control.should_evaluate = False
             control.should_save = control.should_training_stop = True
-        elif over:
+        elif over and state.global_step < state.max_steps:
             log.info("the time budget of %.0f s is used up", budget)
             self.stopped_by = "time_budget"
             control.should_evaluate = control.should_save = control.should_training_stop = True

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cvcore.cli.main import VERBS, parser_of
 from cvcore.config.composer import Composer
 from cvcore.config.keys import DATA_SCHEMAS, Key, children, groups, leaves
-from cvcore.config.schema import Config, DataConf
+from cvcore.config.schema import COMPUTE_SCHEMAS, ComputeConf, Config, DataConf
 
 _WRITTEN = "Written by `make docs`; change what it is written from."
 _WIDTH = "100"
@@ -46,7 +46,9 @@ def config_page() -> str:
             parts.append(f"Options: {', '.join(f'`{o}`' for o in options[group])}.\n")
         parts.append(_table(leaves(schema, f"{group}.")))
         if group == "data":
-            parts += _readers()
+            parts += _variants(group, DataConf, DATA_SCHEMAS)
+        if group == "compute":
+            parts += _variants(group, ComputeConf, COMPUTE_SCHEMAS)
     experiments = ", ".join(f"`{option}`" for option in options["experiment"])
     parts.append(
         f"## experiment\n\nWhole recipes: {experiments}. They choose options and set keys.\n"
@@ -54,12 +56,13 @@ def config_page() -> str:
     return "\n".join(parts)
 
 
-def _readers() -> Iterable[str]:
-    common = {key.path for key in children(DataConf, "data.")}
-    for reader, schema in DATA_SCHEMAS.items():
-        own = [key for key in children(schema, "data.") if key.path not in common]
+def _variants(group: str, base: type, schemas: Mapping[str, type]) -> Iterable[str]:
+    """Yield a table of the keys that an option has beyond its group's, for each option."""
+    common = {key.path for key in children(base, f"{group}.")}
+    for option, schema in schemas.items():
+        own = [key for key in children(schema, f"{group}.") if key.path not in common]
         if own:
-            yield f"### data={reader}\n"
+            yield f"### {group}={option}\n"
             yield _table(own)
 
 

@@ -35,7 +35,7 @@ class Composer:
     Example:
         >>> composer = Composer()
         >>> composer.options("compute")
-        ['local']
+        ['databricks_cluster', 'databricks_job', 'databricks_serverless', 'hostfile', 'local']
         >>> composer.load(["task=detection", "optim.learning_rate=1e-3"]).optim.learning_rate
         0.001
     """

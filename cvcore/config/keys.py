@@ -6,11 +6,12 @@ Reads the dataclasses only; nothing is composed.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from cvcore.config.schema import (
+    COMPUTE_SCHEMAS,
     CocoConf,
     CocoPanopticConf,
     Config,
@@ -100,14 +101,18 @@ def leaves(schema: type = Config, prefix: str = "") -> Iterator[Key]:
 def subkeys(path: str) -> list[Key]:
     """Return the keys directly below a dotted path, or [] where there can be none.
 
-    Those of `data` are the keys of all readers. The path "" is the top.
+    Those of `data` and `compute` are the keys of all their schemas. The path "" is the top.
     """
     if not path:
         return list(children(Config))
     key = find(path)
     if key is None or key.schema is None:
         return []
-    schemas = DATA_SCHEMAS.values() if path == "data" else (key.schema,)
+    variants: dict[str, Iterable[type]] = {
+        "data": DATA_SCHEMAS.values(),
+        "compute": COMPUTE_SCHEMAS.values(),
+    }
+    schemas = variants.get(path, (key.schema,))
     found = [item for schema in schemas for item in children(schema, f"{path}.")]
     return list({item.path: item for item in found}.values())
 

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cvcore.config.check import names_in
 from cvcore.config.keys import DATA_SCHEMAS
-from cvcore.config.schema import Config, FieldInfo, info_of
+from cvcore.config.schema import COMPUTE_SCHEMAS, Config, FieldInfo, compute_schema, info_of
 from cvcore.config.translate import from_omegaconf
 from cvcore.errors import ConfigError, did_you_mean
 
@@ -119,6 +119,7 @@ def _faults_between(config: Config) -> dict[str, str]:
     if any(value <= 0 for value in config.model.image_std):
         found["model.image_std"] = "model.image_std holds a value that is not above 0."
     found.update(_faults_of_reader(config))
+    found.update(_faults_of_compute(config))
     found.update(_faults_of_precision(config))
     return found
 
@@ -141,6 +142,17 @@ def _faults_of_reader(config: Config) -> dict[str, str]:
     else:
         return {}
     return {"data.reader": sentence}
+
+
+def _faults_of_compute(config: Config) -> dict[str, str]:
+    conf = config.compute
+    if type(conf) is compute_schema(vars(conf)):
+        return {}
+    key = "compute.way" if hasattr(conf, "way") else "compute.kind"
+    options = ", ".join(COMPUTE_SCHEMAS)
+    return {
+        key: f"{key} does not fit the other keys of compute. Write compute=, one of: {options}."
+    }
 
 
 def _faults_of_precision(config: Config) -> dict[str, str]:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cvcore.config.keys import DATA_SCHEMAS
-from cvcore.config.schema import Config, DataConf
+from cvcore.config.schema import Config, DataConf, compute_schema
 from cvcore.config.validate import typed
 from cvcore.errors import ConfigError
 
@@ -31,7 +31,8 @@ def load(path: Path) -> Config:
     try:
         values = yaml.safe_load(path.read_text())
         schema = DATA_SCHEMAS.get(values["data"]["reader"], DataConf)
-        base = OmegaConf.structured(Config(data=schema()))
+        compute = compute_schema(values["compute"])
+        base = OmegaConf.structured(Config(data=schema(), compute=compute()))
         merged = OmegaConf.merge(base, values)
     except (OSError, yaml.YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
         raise ConfigError(

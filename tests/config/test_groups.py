@@ -7,7 +7,8 @@ from cvcore.config.catalogue import catalogue
 from cvcore.config.composer import Composer
 from cvcore.config.keys import DATA_SCHEMAS, leaves
 from cvcore.config.paths import conf_dir
-from cvcore.config.schema import TASKS
+from cvcore.config.schema import COMPUTE_SCHEMAS, TASKS, DatabricksClusterConf
+from cvcore.errors import ConfigError
 
 COMPOSER = Composer([])
 ALL = [
@@ -26,6 +27,8 @@ def test_every_option_composes_to_a_checked_run(group: str, option: str) -> None
         assert config.task.kind == option.partition("/")[0]
     if group == "data":
         assert isinstance(config.data, DATA_SCHEMAS[option])
+    if group == "compute":
+        assert type(config.compute) is COMPUTE_SCHEMAS[option]
 
 
 @pytest.mark.parametrize("recipe", COMPOSER.options("experiment"))
@@ -69,6 +72,7 @@ def test_no_key_is_called_name_and_every_key_has_its_help() -> None:
     for key in [
         *leaves(),
         *(key for schema in DATA_SCHEMAS.values() for key in leaves(schema, "data.")),
+        *(key for schema in COMPUTE_SCHEMAS.values() for key in leaves(schema, "compute.")),
     ]:
         assert key.path.rpartition(".")[2] != "name"
         assert key.info is not None, key.path
@@ -78,3 +82,26 @@ def test_no_key_is_called_name_and_every_key_has_its_help() -> None:
 def test_no_file_has_a_key_called_name_at_the_top() -> None:
     for path in conf_dir().rglob("*.yaml"):
         assert "name" not in (yaml.safe_load(path.read_text()) or {}), path
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["compute=databricks_cluster", "compute.way=job"],
+        ["compute=databricks_job", "compute.kind=local"],
+        ["compute.kind=databricks"],
+    ],
+    ids=" ".join,
+)
+def test_keys_of_one_way_to_run_do_not_pass_for_another(overrides: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"compute=.*databricks_serverless"):
+        COMPOSER.load(overrides)
+
+
+def test_keys_of_a_cluster_are_those_of_the_platform() -> None:
+    words = ["custom_tags.team=cv", "aws_attributes.zone_id=auto", "spark_env_vars.A='1'"]
+    config = COMPOSER.load(["compute=databricks_cluster", *(f"compute.{word}" for word in words)])
+    assert isinstance(config.compute, DatabricksClusterConf)
+    assert config.compute.custom_tags == {"team": "cv"}
+    assert config.compute.aws_attributes == {"zone_id": "auto"}
+    assert config.compute.spark_env_vars == {"A": "1"}

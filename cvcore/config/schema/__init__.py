@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cvcore.config.schema.compute import (
+    COMPUTE_SCHEMAS,
+    DatabricksClusterConf,
+    DatabricksConf,
+    DatabricksJobConf,
+    DatabricksServerlessConf,
+    HostfileConf,
+    compute_schema,
+)
 from cvcore.config.schema.data import (
     TASKS,
     AugmentConf,
@@ -55,6 +64,7 @@ class Config:
 
 
 __all__ = [
+    "COMPUTE_SCHEMAS",
     "TASKS",
     "AugmentConf",
     "CocoConf",
@@ -62,10 +72,15 @@ __all__ = [
     "ComputeConf",
     "Config",
     "DataConf",
+    "DatabricksClusterConf",
+    "DatabricksConf",
+    "DatabricksJobConf",
+    "DatabricksServerlessConf",
     "DeepspeedConf",
     "DigitsConf",
     "FieldInfo",
     "HfDatasetConf",
+    "HostfileConf",
     "ImageFolderConf",
     "ModelConf",
     "MonitoringConf",
@@ -79,6 +94,7 @@ __all__ = [
     "TaskConf",
     "TrackingConf",
     "TrainerConf",
+    "compute_schema",
     "default_of",
     "info_of",
 ]

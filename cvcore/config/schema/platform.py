@@ -47,7 +47,7 @@ class TrackingConf:
 class ComputeConf:
     """Where it runs. Keys are Databricks ClusterSpec names where both exist."""
 
-    kind: str = opt("local", "Which launcher runs it.", choices=("local",))
+    kind: str = opt("local", "Which launcher runs it.", choices=("local", "hostfile", "databricks"))
     num_devices: int = opt(
         1, "Processes, one per device; 0: as many as there are GPUs.", bounds=(0, 1024)
     )

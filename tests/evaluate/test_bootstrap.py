@@ -6,56 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from coco_reference import label_space, problem
-from panoptic_reference import label_space as panoptic_labels
-from panoptic_reference import panoptic_image
+from problems import TASKS, classification, evaluated
 
-from cvcore.data.samples import Prediction, Target, Truth
 from cvcore.errors import DataError
 from cvcore.evaluate.bootstrap import compare, draws, intervals
-from cvcore.evaluate.classify import ClassificationMetric
-from cvcore.evaluate.coco import CocoMetric
-from cvcore.evaluate.panoptic import PanopticMetric
-from cvcore.evaluate.semantic import SemanticMetric
-
-
-def detection(num=14):
-    pairs = zip(*problem(2, num, with_masks=True), strict=True)
-    return lambda: CocoMetric(label_space(4), ("bbox", "segm")), list(pairs)
-
-
-def panoptic(num=14):
-    rng = np.random.default_rng(4)
-    return lambda: PanopticMetric(panoptic_labels()), [panoptic_image(rng, i) for i in range(num)]
-
-
-def semantic(num=14):
-    rng = np.random.default_rng(5)
-    maps = rng.integers(0, 4, (num, 2, 9, 7)).astype(np.uint8)
-    pairs = [
-        (Prediction(i, semantic_HW=a), Truth(i, (9, 7), Target(semantic_HW=np.minimum(a, b))))
-        for i, (a, b) in enumerate(maps)
-    ]
-    return lambda: SemanticMetric(label_space(4)), pairs
-
-
-def classification(num=30):
-    rng = np.random.default_rng(6)
-    scores = rng.dirichlet(np.ones(7), num).astype(np.float32)
-    pairs = [
-        (Prediction(i, scores_K=s), Truth(i, (1, 1), Target(class_index=int(rng.integers(0, 7)))))
-        for i, s in enumerate(scores)
-    ]
-    return lambda: ClassificationMetric(label_space(7)), pairs
-
-
-TASKS = {x.__name__: x for x in (detection, panoptic, semantic, classification)}
-
-
-def evaluated(make, pairs):
-    metric = make()
-    metric.update([p for p, _ in pairs], [t for _, t in pairs])
-    return metric
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -89,6 +43,35 @@ def test_intervals_hold_the_figure_and_are_seeded(task):
     assert intervals(backwards, 50, seed=3) == found
     assert intervals(metric, 50, seed=4) != found
     assert intervals(metric, 0) == intervals(make(), 50) == {}
+
+
+@pytest.mark.parametrize(
+    ("task", "key"),
+    [
+        ("classification", "top1"),
+        ("detection", "AP"),
+        ("instances", "mask_AP"),
+        ("semantic", "mIoU"),
+        ("panoptic", "PQ"),
+    ],
+)
+def test_more_images_make_the_interval_narrow(task, key):
+    widths = []
+    for num in (30, 270):
+        found = intervals(evaluated(*TASKS[task](num)), 100, seed=1)[key]
+        widths.append(found.high - found.low)
+    # By the square root of the number of images, a third; the draws themselves are noisy.
+    assert 0.15 < widths[1] / widths[0] < 0.6
+
+
+def test_the_interval_of_a_share_is_the_textbooks():
+    make, pairs = classification(400)
+    metric = evaluated(make, pairs)
+    share = metric.compute()["top1"]
+    found = intervals(metric, 800, seed=2)["top1"]
+    half = 1.96 * (share * (1 - share) / 400) ** 0.5
+    assert found.low == pytest.approx(share - half, abs=0.25 * half)
+    assert found.high == pytest.approx(share + half, abs=0.25 * half)
 
 
 def test_paired_test_tells_a_better_model_from_the_same():

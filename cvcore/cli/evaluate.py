@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from transformers.utils import logging as hf_logging
 
     from cvcore.evaluate import latency
-    from cvcore.evaluate.report import plain
+    from cvcore.evaluate.report import add_cost, plain
     from cvcore.evaluate.saved import evaluate_saved
 
     hf_logging.disable_progress_bar()
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if args.latency:
         # After the report, on its own: the evaluation's workers are gone.
         cost = latency.measure(folder, args.device)
-        latency.write(cost, report.folder)
+        add_cost(report, asdict(cost))
         if not args.json:
             print(f"\n{latency.table(cost)}")
     return 0

@@ -6,18 +6,16 @@ request, without decoding and network.
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from cvcore.evaluate.report import LATENCY
 from cvcore.serve.predictor import Predictor
 
 MIB = 2**20
@@ -114,11 +112,6 @@ def _peak_memory(device: torch.device) -> float:
         return float(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-
-
-def write(cost: Cost, folder: Path) -> None:
-    """Write `latency.json` into a report's folder."""
-    (folder / LATENCY).write_text(json.dumps(asdict(cost), indent=1), encoding="utf-8")
 
 
 def table(cost: Cost) -> str:

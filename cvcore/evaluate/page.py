@@ -4,157 +4,183 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from cvcore.evaluate import svg
+from cvcore.evaluate import page_errors, svg
+from cvcore.evaluate.html import document, number, soft, span, table
 from cvcore.evaluate.names import describe
 
 if TYPE_CHECKING:
     from cvcore.evaluate.report import Report
 
-_HEAT_MAP_CLASSES = 40
-"""With more classes the most confused pairs are listed instead."""
+_CURVES = 5
+"""Classes whose curves have a colour; the others are grey."""
 
-_CURVES = 9
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_TILES = 6
 
-_STYLE = """
-:root{color-scheme:light dark;--line:#8884;--soft:#8881}
-body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}
-h1{margin:0}h2{margin:2.2rem 0 .6rem;border-bottom:1px solid var(--line)}
-.big{font-size:3rem;font-weight:650;line-height:1.2}.soft{opacity:.7}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child,td.text{text-align:left}td.text{white-space:normal}
-.row{display:flex;flex-wrap:wrap;gap:2rem}.row>div{flex:1 1 400px;max-width:520px}
-svg{width:100%;height:auto}svg text{font-size:11px;fill:currentColor}
-.grid{stroke:var(--line);fill:none}
-.legend span{margin-right:1rem;white-space:nowrap}
-.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em}
-figure{margin:0 0 1rem}figure img{max-width:100%}figcaption{overflow-wrap:anywhere}
-"""
+_HEADINGS = {
+    "num_objects": "objects",
+    "num_images": "images",
+    "num_pixels": "pixels",
+    "best_f1": "F1",
+    "best_f1_precision": "precision",
+    "best_f1_recall": "recall",
+    "best_f1_threshold": "at score",
+}
+"""What a column of the classes is called; others by their key."""
+
+_COLUMNS = {
+    "detection": ("num_objects", "AP", "AP50", "AP75", "AR_100", *list(_HEADINGS)[3:]),
+    "instance_segmentation": (
+        "num_objects", "mask_AP", "mask_AP50", "mask_AP75", "AP", *list(_HEADINGS)[3:],
+    ),
+}  # fmt: skip
+"""Columns of the classes that the page shows; all are in per_class.csv."""
 
 
-def page(report: Report) -> str:
-    """Return the page of a report; its pictures are read from the report's folder."""
-    title = f"{report.task.replace('_', ' ')}, {report.split}"
-    sections = [
-        _head(report, title),
-        _section("Figures", _figures(report)),
-        _section("Precision and recall", _curves(report.analysis.curves)),
-        _section("What goes wrong", _errors(report.analysis.errors)),
-        _section("What is taken for what", _confusion(report.analysis.confusion)),
-        _section("Classes", _classes(report)),
-        _section("The images that went worst", _worst(report)),
-        _section("How these figures were made", _certificate(report.certificate)),
-    ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(sections)}</body></html>\n"
+def page(report: Report, cost: Mapping[str, Any] | None = None) -> str:
+    """Return the page of a report; its pictures are read from the report's folder.
+
+    Args:
+        report: whose other files are written.
+        cost: what `latency.json` holds, if the model was timed.
+    """
+    title = f"{report.task.replace('_', ' ')} on {report.split}"
+    analysis = report.analysis
+    sections = {
+        "What goes wrong": page_errors.errors(analysis.errors, analysis.confusion),
+        "The images that went worst": _worst(report),
+        "Classes": _classes(report),
+        "Precision and recall": _curves(analysis.curves),
+        "All figures": _figures(report),
+        "Speed and size": _cost(cost),
+        "How these figures were made": _certificate(report.certificate),
+    }
+    shown = {name: body for name, body in sections.items() if body}
+    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in shown)
+    bodies = "".join(
+        f'<section id="{_anchor(name)}"><h2>{escape(name)}</h2>{body}</section>'
+        for name, body in shown.items()
     )
+    return document(title, f"{_head(report, title)}<nav>{links}</nav>{bodies}")
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>" if body else ""
+def _anchor(name: str) -> str:
+    return name.lower().replace(" ", "-")
 
 
 def _head(report: Report, title: str) -> str:
-    value = report.metrics.get(report.primary, math.nan)
     model = escape(str(report.certificate.get("model", "")))
     images = report.certificate.get("num_images", 0)
+    keys = [report.primary, *(k for k in report.intervals if k != report.primary)]
+    tiles = "".join(_tile(report, key) for key in keys[:_TILES])
+    note = (
+        "Bars are 95 % intervals: where the figure lies with other images of the same kind."
+        if report.intervals
+        else "There are no intervals: the evaluation was made without resamples."
+    )
+    few = f" {images:,} images are few: the intervals are wide." if images < 50 else ""
     return (
-        f"<h1>{escape(title)}</h1><p class=soft>{model}, {images:,} images</p>"
-        f"<div class=big>{escape(report.primary)} {_number(value)}</div>"
-        f"<p class=soft>{_interval(report, report.primary)}</p>"
+        f"<h1>{escape(title)}</h1>{soft(f'{model}, {images:,} images')}"
+        f"<div class=tiles>{tiles}</div>{soft(note + few)}"
     )
 
 
-def _interval(report: Report, key: str) -> str:
-    if key not in report.intervals:
-        return ""
-    interval = report.intervals[key]
-    return f"{_number(interval.low)} to {_number(interval.high)} (95 %)"
+def _tile(report: Report, key: str) -> str:
+    """Return a figure with its interval."""
+    value = report.metrics.get(key, math.nan)
+    known = report.intervals.get(key)
+    interval = ""
+    if known is not None and math.isfinite(known.low):
+        text = f"{number(known.low)} to {number(known.high)}"
+        interval = f"{span(known.low, known.high)}<small>{text}</small>"
+    first = " first" if key == report.primary else ""
+    return (
+        f'<div class="tile{first}" title="{escape(describe(key).description)}">{escape(key)}'
+        f"<b>{number(value)}</b>{interval}</div>"
+    )
 
 
 def _figures(report: Report) -> str:
-    return _table(
-        ["", "value", "interval", ""],
-        (
-            [
-                escape(key),
-                _number(value),
-                _interval(report, key),
-                f"<td class=text>{escape(describe(key).description)}</td>",
-            ]
-            for key, value in report.metrics.items()
-        ),
+    undefined = [key for key, value in report.metrics.items() if not math.isfinite(value)]
+    rows = []
+    for key, value in report.metrics.items():
+        if key in undefined:
+            continue
+        known = report.intervals.get(key)
+        interval = f"{number(known.low)} to {number(known.high)}" if known else ""
+        text = f"<td class=text>{escape(describe(key).description)}</td>"
+        rows.append([escape(key), number(value), interval, text])
+    left_out = (
+        soft(f"Not defined on these images (nothing to find or judge): {', '.join(undefined)}.")
+        if undefined
+        else ""
     )
+    return table(["", "value", "95 % interval", ""], rows) + left_out
 
 
 def _classes(report: Report) -> str:
-    if not report.per_class:
+    """Return the table of classes, the weakest first."""
+    rows = report.per_class
+    if not rows:
         return ""
-    columns = list(dict.fromkeys(key for row in report.per_class.values() for key in row))
-    return _table(
-        ["class", *columns],
-        (
-            [escape(name), *(_number(row.get(key, math.nan)) for key in columns)]
-            for name, row in report.per_class.items()
-        ),
+    known = list(dict.fromkeys(key for row in rows.values() for key in row))
+    columns = [key for key in _COLUMNS.get(report.task, known) if key in known]
+    columns = [
+        k for k in columns if any(math.isfinite(row.get(k, math.nan)) for row in rows.values())
+    ]
+    ranked_by = report.primary if report.primary in columns else _first_share(columns)
+
+    def strength(name: str) -> float:
+        value = rows[name].get(ranked_by, math.nan)
+        return value if math.isfinite(value) else math.inf
+
+    def cell(row: Mapping[str, float], key: str) -> str:
+        value = row.get(key, math.nan)
+        if key != ranked_by or not math.isfinite(value):
+            return number(value)
+        return f"<td class=bar>{number(value)}{span(0, value)}</td>"
+
+    body = (
+        [escape(name), *(cell(rows[name], key) for key in columns)]
+        for name in sorted(rows, key=strength)
     )
+    return soft(
+        f"The weakest by {escape(ranked_by)} first; - means that a class has no example here. "
+        'All columns: <a href="per_class.csv">per_class.csv</a>.'
+    ) + table(["class", *(_HEADINGS.get(key, key) for key in columns)], body)
+
+
+def _first_share(columns: Sequence[str]) -> str:
+    """Return the column to rank by where the primary figure is none of a class."""
+    return next((k for k in ("f1", "IoU", "PQ") if k in columns), columns[0] if columns else "")
 
 
 def _curves(curves: Mapping[str, Any]) -> str:
-    """Return the mean curve and those of the classes with the least area under them."""
+    """Return the mean curve, those of the weakest classes in colour, the others in grey."""
+    if not curves:
+        return ""
     drawings = []
-    for name, of_ious in curves.items():
-        what = "masks" if name.startswith("mask_") else "boxes"
+    for key, of_ious in curves.items():
+        what = "masks" if key.startswith("mask_") else "boxes"
+        defined = {k: v for k, v in of_ious[0]["classes"].items() if math.isfinite(v[0])}
+        if not defined:
+            return soft("No class has an object here, so there is nothing to recall.")
+        # The same classes in the same colours at each IoU.
+        weakest = sorted(defined, key=lambda k: sum(defined[k]))[:_CURVES]
         for curve in of_ious:
-            defined = {k: v for k, v in curve["classes"].items() if math.isfinite(v[0])}
-            weakest = sorted(defined, key=lambda k: sum(defined[k]))[:_CURVES]
-            lines = {"all classes": curve["mean"]} | {k: defined[k] for k in weakest}
-            drawing = svg.curves(curve["recall"], lines, "recall", "precision")
+            lines = {"all classes": curve["mean"]} | {k: curve["classes"][k] for k in weakest}
+            others = {k: curve["classes"][k] for k in defined if k not in weakest}
+            drawing = svg.curves(curve["recall"], lines, "recall", "precision", others)
             drawings.append(f"<div><h3>{what}, IoU {curve['iou']:.2f}</h3>{drawing}</div>")
-    return f"<div class=row>{''.join(drawings)}</div>" if drawings else ""
-
-
-def _errors(errors: Mapping[str, Any]) -> str:
-    if errors.get("confused"):
-        return _table(
-            ["true", "predicted", "count", "share of the true class"],
-            (
-                [
-                    escape(pair["truth"]),
-                    f"<td class=text>{escape(pair['predicted'])}</td>",
-                    f"{pair['count']:,}",
-                    f"{pair['share']:.1%}",
-                ]
-                for pair in errors["confused"][:15]
-            ),
-        )
-    if not errors.get("total"):
-        return ""
-    meanings = "".join(
-        f"<li><b>{escape(name)}</b>: {escape(text)}</li>" for name, text in errors["types"].items()
-    )
-    drawing = svg.bars(errors["total"], errors["types"])
-    return f"<div class=row><div>{drawing}</div><div><ul>{meanings}</ul></div></div>"
-
-
-def _confusion(confusion: Mapping[str, Any]) -> str:
-    if not confusion or len(confusion["labels"]) > _HEAT_MAP_CLASSES:
-        return ""
-    unit = escape(confusion["unit"])
-    drawing = svg.heat_map(confusion["labels"], confusion["cells"])
     return (
-        f"<p class=soft>Rows are true classes, columns predicted ones, in {unit}. The shade is the "
-        f"share of the row.</p><div style='max-width:{140 + 40 * len(confusion['labels'])}px'>"
-        f"{drawing}</div>"
+        soft(
+            "As the score threshold falls: what share is found, and what share of answers is right."
+        )
+        + f"<div class=row>{''.join(drawings)}</div>"
     )
 
 
@@ -162,27 +188,49 @@ def _worst(report: Report) -> str:
     figures = []
     for row in report.worst:
         data = base64.b64encode((report.folder / row["picture"]).read_bytes()).decode("ascii")
-        source = f"{row['image_id']} ({row['source']})" if row["source"] else str(row["image_id"])
+        source = str(row["source"] or row["image_id"])
         figures.append(
-            f'<figure><img alt="truth and prediction" src="data:image/jpeg;base64,{data}">'
-            f"<figcaption>{_number(row['score'])} <span class=soft>{escape(source)}</span>"
-            "</figcaption></figure>"
+            "<figure><div><span>truth</span><span>prediction</span></div>"
+            f'<img alt="truth and prediction" src="data:image/jpeg;base64,{data}">'
+            f'<figcaption title="{escape(source)}"><b>{number(row["score"])}</b> '
+            f"{escape(PurePath(source).name)}</figcaption></figure>"
         )
     if not figures:
-        return ""
+        return soft("No image has a score: none holds anything to judge.")
     name = escape(report.analysis.image_score_name)
-    return (
-        f"<p class=soft>Truth on the left, prediction on the right; the number is {name}.</p>"
-        f"<div class=row>{''.join(f'<div>{figure}</div>' for figure in figures)}</div>"
+    what = (
+        " Predictions are drawn from the score on at which their class has its best F1."
+        if report.thresholds
+        else ""
     )
+    return soft(f"The number is {name}.{what}") + f"<div class=worst>{''.join(figures)}</div>"
+
+
+def _cost(cost: Mapping[str, Any] | None) -> str:
+    if not cost:
+        return ""
+    height, width = cost["image_size_hw"]
+    rows = [
+        [
+            str(one["batch_size"]),
+            *(f"{one[key]:,.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "images_per_s")),
+        ]
+        for one in cost["latencies"]
+    ]
+    return soft(
+        f"On {escape(cost['device'])} ({cost['threads']} CPU threads), images of {width} x "
+        f"{height} pixels, from decoded images to predictions. Peak memory "
+        f"{cost['peak_memory_mib']:,.0f} MiB, {cost['disk_mib']:,.1f} MiB on disk."
+    ) + table(["images per batch", "median ms", "p95 ms", "p99 ms", "images/s"], rows)
 
 
 def _certificate(certificate: Mapping[str, Any]) -> str:
-    return _table(
-        ["", ""],
+    return table(
+        ["", '<th class="text"></th>'],
         (
             [escape(key.replace("_", " ")), f"<td class=text>{escape(_text(value))}</td>"]
             for key, value in certificate.items()
+            if value is not None
         ),
     )
 
@@ -191,23 +239,5 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {item}" for key, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return " x ".join(map(str, value))
-    return "none" if value is None else str(value)
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if value == int(value) and abs(value) > 1 else f"{value:.4f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of escaped cells; a cell that begins with <td is taken as it is."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>"
-        + "".join(cell if cell.startswith("<td") else f"<td>{cell}</td>" for cell in row)
-        + "</tr>"
-        for row in rows
-    )
-    return f"<div class=wide><table><tr>{top}</tr>{body}</table></div>"
+        return (" x " if len(value) == 2 else ", ").join(map(str, value))
+    return str(value)

@@ -6,6 +6,7 @@ pr_curves.json    precision by recall (detection, instances)
 confusion.json    what was taken for what
 errors.json       kinds of error by class, or the most confused pairs
 worst.json        the images that went worst; pictures in worst/
+latency.json      how fast the model is, where it was measured
 predictions.jsonl.gz   every prediction (see `predictions`)
 index.html        all of it on one page that needs nothing else
 """
@@ -28,7 +29,7 @@ from cvcore.evaluate.page import page
 FORMAT = 1
 SUMMARY = "report.json"
 LATENCY = "latency.json"
-"""Of an earlier model, where a report is replaced: `cvcore.evaluate.latency` writes it anew."""
+PAGE = "index.html"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def write(report: Report) -> None:
     """Write all files of a report into its folder, except pictures and predictions."""
     folder, analysis = report.folder, report.analysis
     folder.mkdir(parents=True, exist_ok=True)
-    # Written last: a folder without it is not a whole report.
+    # The summary is written last: a folder without it is not a whole report. Speed is measured
+    # after the report, if at all.
     for name in (SUMMARY, LATENCY):
         (folder / name).unlink(missing_ok=True)
     _write_json(folder / "per_class.json", report.per_class)
@@ -102,8 +104,14 @@ def write(report: Report) -> None:
     _write_json(folder / "confusion.json", analysis.confusion)
     _write_json(folder / "errors.json", analysis.errors)
     _write_json(folder / "worst.json", {"score": analysis.image_score_name, "images": report.worst})
-    (folder / "index.html").write_text(page(report), encoding="utf-8")
+    (folder / PAGE).write_text(page(report), encoding="utf-8")
     _write_json(folder / SUMMARY, report.summary())
+
+
+def add_cost(report: Report, cost: Mapping[str, Any]) -> None:
+    """Add what the model costs (`latency.Cost` as a dictionary): latency.json and the page."""
+    _write_json(report.folder / LATENCY, cost)
+    (report.folder / PAGE).write_text(page(report, cost), encoding="utf-8")
 
 
 def plain(value: Any) -> Any:

@@ -232,5 +232,7 @@ def test_latency_by_the_command(run, tmp_path, capsys):
     assert "p95 ms" in capsys.readouterr().out
     cost = json.loads((out / "latency.json").read_text())
     assert [one["batch_size"] for one in cost["latencies"]] == [1, 8]
+    assert "Speed and size" in (out / "index.html").read_text()
     assert main(words) == 0  # a new report without --latency does not keep an old measurement
     assert not (out / "latency.json").exists()
+    assert "Speed and size" not in (out / "index.html").read_text()

@@ -22,7 +22,7 @@ h3{margin:1rem 0 .4rem;font-size:1rem}p{margin:.4rem 0}
 .tile.first{flex-basis:230px;border-color:var(--main)}.tile.first b{font-size:2.4rem}
 .tile small{display:block;opacity:.7}
 .span{position:relative;height:6px;border-radius:3px;background:var(--soft);margin:.35rem 0}
-.span i{position:absolute;top:0;bottom:0;border-radius:3px;background:var(--main);min-width:3px}
+.span i{position:absolute;top:0;bottom:0;border-radius:3px;background:var(--main)}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{font-weight:600}th:first-child,td:first-child,th.text,td.text{text-align:left}
@@ -37,7 +37,7 @@ svg text.in{font-size:9px;fill:#111}svg text.light{fill:#fff}
 .legend i{display:inline-block;width:.8em;height:.8em;margin-right:.3em;border-radius:2px}
 .worst{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:1.2rem}
 figure{margin:0;border:1px solid var(--line);border-radius:.5rem;overflow:hidden}
-figure img{width:100%;max-height:420px;object-fit:contain;display:block;background:var(--soft)}
+figure img{width:100%;max-height:260px;object-fit:contain;display:block;background:var(--soft)}
 figure div{display:flex;font-size:.8rem;opacity:.7}figure div span{flex:1;text-align:center}
 figcaption{padding:.3rem .7rem;font-size:.85rem;overflow-wrap:anywhere}
 details{margin:.8rem 0}summary{cursor:pointer}
@@ -64,7 +64,7 @@ def number(value: float) -> str:
 def span(low: float, high: float) -> str:
     """Return a bar from `low` to `high` on a line from 0 to 1."""
     left, right = (min(max(x, 0.0), 1.0) * 100 for x in (low, high))
-    return f'<div class=span><i style="left:{left:.1f}%;width:{right - left:.1f}%"></i></div>'
+    return f'<div class=span><i style="left:{left:.1f}%;width:max({right - left:.1f}%,{3 if high > 0 else 0}px)"></i></div>'
 
 
 def soft(text: str) -> str:

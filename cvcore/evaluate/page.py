@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _CURVES = 5
 """Classes whose curves have a colour; the others are grey."""
 
-_TILES = 6
+_TILES = 5
+
+_COUNTS = ("num_objects", "num_images", "num_pixels", "TP", "FP", "FN")
 
 _HEADINGS = {
     "num_objects": "objects",
@@ -140,6 +142,8 @@ def _classes(report: Report) -> str:
 
     def cell(row: Mapping[str, float], key: str) -> str:
         value = row.get(key, math.nan)
+        if key in _COUNTS and math.isfinite(value):
+            return f"{value:,.0f}"
         if key != ranked_by or not math.isfinite(value):
             return number(value)
         return f"<td class=bar>{number(value)}{span(0, value)}</td>"

@@ -301,3 +301,13 @@ def test_the_page_shows_all_and_asks_nobody(report, labels):
     assert ">nan<" not in page
     primary = PRIMARY[report.kind]
     assert primary in page
+
+
+def test_the_page_shows_counts_whole(report):
+    rows = read(report, "per_class.json")
+    page = (report.folder / "index.html").read_text("utf-8")
+    for name, row in rows.items():
+        counts = [row[key] for key in row if key.startswith("num_") or key in ("TP", "FP", "FN")]
+        (line,) = re.findall(rf"<tr><td>{name}</td>(.*?)</tr>", page.split('id="classes"')[1])[:1]
+        assert counts
+        assert all(f"<td>{count:,.0f}</td>" in line for count in counts)

@@ -64,7 +64,9 @@ def number(value: float) -> str:
 def span(low: float, high: float) -> str:
     """Return a bar from `low` to `high` on a line from 0 to 1."""
     left, right = (min(max(x, 0.0), 1.0) * 100 for x in (low, high))
-    return f'<div class=span><i style="left:{left:.1f}%;width:max({right - left:.1f}%,{3 if high > 0 else 0}px)"></i></div>'
+    least_px = 3 if high > 0 else 0  # a narrow interval can still be seen
+    place = f"left:{left:.1f}%;width:max({right - left:.1f}%,{least_px}px)"
+    return f'<div class=span><i style="{place}"></i></div>'
 
 
 def soft(text: str) -> str:

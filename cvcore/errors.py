@@ -7,6 +7,7 @@ LakesightError           everything below; the command line prints it and exits 
     DataError            a data set, an image or an annotation that can't be used
     ModelError           a checkpoint that can't be built, or of another task or label space
     TrainingError        a training that had to stop (loss not finite, disk full, out of memory)
+        TrainingInterrupted  one that was ended from outside: the same command goes on with it
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Iterable
 
 class LakesightError(Exception):
     """A fault a user can understand and repair; `str(error)` is shown as it is."""
+
+    exit_code = 2
 
 
 class ConfigError(LakesightError):
@@ -41,6 +44,12 @@ class ModelError(LakesightError):
 
 class TrainingError(LakesightError):
     """A training that had to stop."""
+
+
+class TrainingInterrupted(TrainingError):  # noqa: N818 (the name reads as the message does)
+    """A training that was killed or crashed: trying again, by a launcher or a person, may do."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def did_you_mean(value: str, allowed: Iterable[str]) -> str:

@@ -10,15 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
+from cvcore.train.staged import ATTEMPT_VARIABLE
 from launch.states import RunState
 
-__all__ = ["Launcher", "RunHandle", "RunSpec", "RunState", "RunStatus"]
+__all__ = ["ATTEMPT_VARIABLE", "Launcher", "RunHandle", "RunSpec", "RunState", "RunStatus"]
 
 RUN_ID_VARIABLE = "LAKESIGHT_RUN_ID"
 """Environment variable with the run's id; every process of a run has it."""
-
-ATTEMPT_VARIABLE = "LAKESIGHT_ATTEMPT"
-"""Environment variable with the number of the attempt, 1 for the first; from 2 on it resumes."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +157,8 @@ class Launcher(Protocol):
     def poll(self, handles: Iterable[RunHandle]) -> Mapping[str, RunStatus]:
         """Return the status of each run by its id, in one go for all of them.
 
-        A run that nothing is known of is LOST; one that can't be asked for now is as it was. Final
-        states do not change.
+        A run that nothing is known of is LOST; one that can't be asked for now (it is another
+        machine's) is left out. Final states do not change.
         """
         ...
 

@@ -10,7 +10,10 @@ from cvcore.errors import LakesightError
 
 
 def exit_code(run: Callable[[], int]) -> int:
-    """Run a command and return its exit code: its own, 2 for a user's fault, 130 for Ctrl-C."""
+    """Run a command and return its exit code: its own, 2 for a user's fault, 130 for Ctrl-C.
+
+    75 is a training that was killed or crashed, and may be tried again.
+    """
     try:
         return run()
     except LakesightError as error:
@@ -25,6 +28,6 @@ def exit_code(run: Callable[[], int]) -> int:
 
 
 def refused(error: LakesightError) -> int:
-    """Print the sentence and return 2."""
+    """Print the sentence and return the error's exit code."""
     print(f"error: {error}", file=sys.stderr)
-    return 2
+    return error.exit_code

@@ -23,7 +23,7 @@ from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
 from cvcore.train.arguments import AUTOCAST, precision
 from cvcore.train.batches import evaluation_loader
-from cvcore.train.ledger import OVERRIDES, read_overrides
+from cvcore.train.frozen import OVERRIDES, read_overrides
 
 
 def configuration(folder: Path, overrides: Sequence[str]) -> Config:

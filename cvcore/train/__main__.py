@@ -1,5 +1,6 @@
 """`python -m cvcore.train`: the training as a true Hydra application.
 
+`python -m cvcore.train <run folder>/config.yaml` trains what that file says, see `staged`.
 `--cfg job`, `--info`, `--multirun` and shell completion are Hydra's own. Faults of the user are
 one sentence and exit code 2 here too.
 """
@@ -25,6 +26,7 @@ from cvcore.config.store import register
 from cvcore.config.translate import Translatable, from_hydra
 from cvcore.config.validate import typed
 from cvcore.errors import LakesightError
+from cvcore.train import staged
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -51,6 +53,9 @@ def job(composed: DictConfig) -> None:
 
 def main() -> int:
     """Run and return the exit code: 0, 2 for a user's fault, 130 for Ctrl-C."""
+    file = staged.config_file(sys.argv[1:])
+    if file is not None:
+        return exit_code(lambda: staged.train(file))
     # Hydra then raises its errors instead of printing them.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register()

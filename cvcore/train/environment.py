@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
+
+from cvcore.train.commit import git_commit
 
 GIB = float(1 << 30)
 
@@ -27,16 +27,3 @@ def environment() -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
     }
-
-
-def git_commit() -> str | None:
-    """Return the commit of this code, with "-dirty" if files differ from it, or None."""
-    folder = Path(__file__).parent
-    try:
-        command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
-        done = subprocess.run(  # noqa: S603 (fixed words)
-            command, capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None

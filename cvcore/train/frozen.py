@@ -1,7 +1,12 @@
-"""A resolved configuration as a file: what every process of a run reads. Torch-free."""
+"""A resolved configuration as a file, and its overrides: what every process of a run reads.
+
+Torch-free.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +18,8 @@ from cvcore.config.keys import DATA_SCHEMAS
 from cvcore.config.schema import Config, DataConf, compute_schema
 from cvcore.config.validate import typed
 from cvcore.errors import ConfigError
+
+OVERRIDES = "overrides.yaml"
 
 
 def save(config: Config, path: Path) -> None:
@@ -41,3 +48,14 @@ def load(path: Path) -> Config:
         ) from error
     assert isinstance(merged, DictConfig)
     return typed(merged)
+
+
+def write_overrides(run_dir: Path, overrides: Sequence[str]) -> None:
+    """Write what the configuration was composed from, as a YAML list."""
+    text = "".join(f"- {json.dumps(override)}\n" for override in overrides) or "[]\n"
+    (run_dir / OVERRIDES).write_text(text)
+
+
+def read_overrides(run_dir: Path) -> list[str]:
+    """Return what `write_overrides` wrote."""
+    return list(yaml.safe_load((run_dir / OVERRIDES).read_text()))

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from cvcore.config.schema import Config
-from cvcore.errors import ConfigError, TrainingError
+from cvcore.errors import ConfigError, TrainingError, TrainingInterrupted
 from cvcore.train.signals import LAUNCHER_PID
 from cvcore.train.worker import failure_file
 
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 _GRACE_S = 15.0
 _POLL_S = 0.1
-_USER_FAULT = 2
 
 
 def is_distributed() -> bool:
@@ -100,15 +99,16 @@ def launch(config_file: Path, count: int) -> int:
             signal.signal(number, handler)
     if code < 0:
         name = signal.Signals(-code).name
-        raise TrainingError(
+        raise TrainingInterrupted(
             f"training process {rank} was ended by {name}"
             f"{' (often: out of memory)' if name == 'SIGKILL' else ''}. Start the same command again "
             f"to go on from the newest checkpoint; what the processes said is in "
             f"{config_file.parent}/log*.txt."
         )
-    if code == _USER_FAULT:
-        file = failure_file(config_file.parent, rank)
-        raise TrainingError(file.read_text() if file.is_file() else "a training process failed.")
+    for kind in (TrainingError, TrainingInterrupted):
+        if code == kind.exit_code:
+            file = failure_file(config_file.parent, rank)
+            raise kind(file.read_text() if file.is_file() else "a training process failed.")
     return code
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-import yaml
 
 from cvcore.config.schema import Config
 from cvcore.data.labels import LabelSpace
@@ -19,11 +18,11 @@ from cvcore.metrics.mlflow_run import RunIdentity, flat, identity_of, open_run, 
 from cvcore.metrics.system import SystemSampler
 from cvcore.metrics.tracker import Tracker, finite
 from cvcore.train.environment import environment
+from cvcore.train.frozen import OVERRIDES
 
 log = logging.getLogger(__name__)
 
 REASON_TAG = "lakesight.reason"
-OVERRIDES = "overrides.yaml"
 GIB = float(1 << 30)
 
 
@@ -131,17 +130,6 @@ def record_failure(config: Config, run_dir: Path | None, reason: str) -> None:
         client.set_terminated(known.run_id, "FAILED")
     except Exception as error:  # noqa: BLE001 (an edge: the reason itself is reported, not this)
         log.warning("the failure could not be recorded in MLflow: %s", server.in_words(error))
-
-
-def write_overrides(run_dir: Path, overrides: Sequence[str]) -> None:
-    """Write what the configuration was composed from, as a YAML list."""
-    text = "".join(f"- {json.dumps(override)}\n" for override in overrides) or "[]\n"
-    (run_dir / OVERRIDES).write_text(text)
-
-
-def read_overrides(run_dir: Path) -> list[str]:
-    """Return what `write_overrides` wrote."""
-    return list(yaml.safe_load((run_dir / OVERRIDES).read_text()))
 
 
 def _device_use() -> dict[str, float]:

@@ -16,12 +16,13 @@ from pathlib import Path
 from transformers.utils import logging as hf_logging
 
 from cvcore.config.schema import Config
-from cvcore.errors import ConfigError, LakesightError, TrainingError
+from cvcore.errors import ConfigError, LakesightError, TrainingError, TrainingInterrupted
 from cvcore.metrics import mlflow_run, server
 from cvcore.metrics.tracker import finite
 from cvcore.train import arguments, distributed, frozen, launch
 from cvcore.train.batch_size import is_out_of_memory
-from cvcore.train.ledger import Ledger, record_failure, write_overrides
+from cvcore.train.frozen import write_overrides
+from cvcore.train.ledger import Ledger, record_failure
 from cvcore.train.logs import FILE_ONLY, logging_to
 from cvcore.train.signals import StopRequest
 from cvcore.train.story import Story
@@ -230,7 +231,7 @@ def _sentence(config: Config, run_dir: Path, error: Exception) -> TrainingError:
             f"{conf.gradient_accumulation_steps}); it goes on from the newest checkpoint."
         )
     said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-    return TrainingError(
+    return TrainingInterrupted(
         f"the training stopped by an unexpected error ({said}). The traceback is in "
         f"{run_dir / 'log.txt'}."
     )

@@ -17,17 +17,16 @@ def failure_file(run_dir: Path, rank: int) -> Path:
 
 
 def main(config_file: Path) -> int:
-    """Train as one of several processes; return the exit code: 0, 2 for a user's fault."""
+    """Train as one of several processes; return the exit code: 0, or the error's."""
     failure = failure_file(config_file.parent, int(os.environ["RANK"]))
     failure.unlink(missing_ok=True)
-    from cvcore.train.ledger import read_overrides
     from cvcore.train.run import train
 
     try:
-        train(frozen.load(config_file), read_overrides(config_file.parent))
+        train(frozen.load(config_file), frozen.read_overrides(config_file.parent))
     except LakesightError as error:
         failure.write_text(str(error))
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
     except SystemExit as stop:

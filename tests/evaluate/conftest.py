@@ -27,7 +27,7 @@ from cvcore.data.prepare import prepare
 from cvcore.data.samples import Prediction, Truth
 from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
-from cvcore.train.ledger import write_overrides
+from cvcore.train.frozen import write_overrides
 
 sys.path.insert(0, str(Path(__file__).parent))
 

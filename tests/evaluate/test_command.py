@@ -19,7 +19,7 @@ from cvcore.errors import ModelError
 from cvcore.evaluate import latency
 from cvcore.evaluate.open_split import open_split
 from cvcore.serve import artifact
-from cvcore.train.ledger import read_overrides
+from cvcore.train.frozen import read_overrides
 
 
 @pytest.fixture

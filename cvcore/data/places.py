@@ -6,11 +6,16 @@ Torch-free and light.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote
 
 from cvcore.errors import DataError
+
+MOUNTS_VARIABLE = "LAKESIGHT_MOUNTS"
+"""Environment variable: where this machine keeps what a Databricks node mounts, as
+`/Volumes=<folder>` pairs joined by the path separator. For machines that can't mount them."""
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(.*)$", re.DOTALL)
 
@@ -19,7 +24,8 @@ def localise(path: str) -> Path:
     """Return the path under which this machine mounts what `path` names.
 
     `dbfs:/Volumes/...` is `/Volumes/...`, any other `dbfs:/x` is `/dbfs/x`, `file:/x` is `/x`,
-    `~` is the home folder; anything else stays as it is, relative paths included.
+    `~` is the home folder; anything else stays as it is, relative paths included. A mount that
+    the environment variable LAKESIGHT_MOUNTS names is the folder that it names.
 
     Raises:
         DataError: empty, or on a store that is not mounted (s3://, abfss://, https:// ...).
@@ -30,7 +36,7 @@ def localise(path: str) -> Path:
         raise DataError("a path is empty. Give a folder, e.g. data.root=/Volumes/main/vision/cats.")
     match = _SCHEME.match(path)
     if match is None:
-        return Path(path).expanduser()
+        return _mounted(Path(path).expanduser())
     scheme, rest = match.group(1).lower(), match.group(2)
     if scheme not in ("dbfs", "file"):
         raise DataError(
@@ -42,7 +48,15 @@ def localise(path: str) -> Path:
     if scheme == "file":
         return Path(unquote(str(absolute)))
     in_volume = len(absolute.parts) > 1 and absolute.parts[1] == "Volumes"
-    return absolute if in_volume else Path("/dbfs", *absolute.parts[1:])
+    return _mounted(absolute if in_volume else Path("/dbfs", *absolute.parts[1:]))
+
+
+def _mounted(path: Path) -> Path:
+    for pair in os.environ.get(MOUNTS_VARIABLE, "").split(os.pathsep):
+        mount, _, folder = pair.partition("=")
+        if folder and path.is_relative_to(mount):
+            return Path(folder, path.relative_to(mount))
+    return path
 
 
 def require_folder(path: Path, key: str) -> Path:

@@ -1,0 +1,1 @@
+"""Jobs: definitions, runs, and the machine room that executes tasks as local processes."""

@@ -33,6 +33,7 @@ lint: $(STAMP) ## ruff, mypy, import-linter, codespell
 	$(BIN)/codespell cvcore conf launch panel_app tests docs benchmarks README.md CHANGELOG.md
 
 bench: $(STAMP) ## print the benchmark table (ratios against named alternatives)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev,bench]'
 	$(BIN)/python -m benchmarks
 
 docs: $(STAMP) ## regenerate the reference pages from the schema and the catalogue

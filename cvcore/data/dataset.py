@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 from cvcore.config.schema import DataConf
 from cvcore.data.labels import LabelSpace
 from cvcore.data.load import Loader
+from cvcore.data.memory import keep_freed_memory
 from cvcore.data.records import Split
 from cvcore.data.samples import Truth
 from cvcore.data.transforms import Transform
@@ -86,5 +87,6 @@ class VisionDataset(Dataset[Encoded]):
 
 def one_thread_per_worker(_worker_id: int) -> None:
     """Keep a DataLoader worker (`worker_init_fn`) to its own core: the workers are the threads."""
+    keep_freed_memory()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

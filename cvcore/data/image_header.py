@@ -24,6 +24,9 @@ _ORIENTATION_TAG = 0x0112
 _pil_limit = threading.Lock()
 # In a JPEG's entropy-coded data FF is followed by 00 (stuffing), RST0-7 or another FF.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_PLAIN_FRAMES = {0xC0, 0xC1, 0xC2}
+# Tables, restart interval, JFIF, colour profile, comment; not EXIF (E1) and Adobe (EE).
+_PLAIN_SEGMENTS = {0xC4, 0xDB, 0xDD, 0xE0, 0xE2, 0xFE}
 _MARKERS_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 # What PIL's header parsers raise on damaged or hostile bytes, besides OSError.
 _DAMAGE = (
@@ -89,15 +92,42 @@ def read_header(file: IO[bytes], ref: ImageRef, max_pixels: int) -> Header:
     except _DAMAGE as error:
         raise damaged(ref, error) from error
     width, height = pil.size
+    require_pixels(height, width, ref, max_pixels)
+    try:
+        return Header(pil, pil.format or "", _orientation(pil), _bits(pil, file))
+    except _DAMAGE as error:
+        raise damaged(ref, error) from error
+
+
+def require_pixels(height: int, width: int, ref: ImageRef, max_pixels: int) -> None:
+    """Raise DataError where an image has more pixels than allowed."""
     if width * height > max_pixels:
         raise DataError(
             f"image {ref} has {width} x {height} = {width * height:,} pixels; at most "
             f"{max_pixels:,} are allowed. Scale it down, or raise data.max_image_pixels."
         )
-    try:
-        return Header(pil, pil.format or "", _orientation(pil), _bits(pil, file))
-    except _DAMAGE as error:
-        raise damaged(ref, error) from error
+
+
+def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return (height, width) of a JPEG with nothing odd about it, or None: then ask `read_header`.
+
+    Plain is: 8 bits, grey or YCbCr, baseline or progressive, no EXIF, no Adobe marker, one picture.
+    It takes microseconds, where PIL takes as long as a fifth of decoding.
+    Source: ITU-T T.81, annex B.
+    """
+    position = 2
+    while data[:2] == b"\xff\xd8" and position + 9 < len(data) and data[position] == 0xFF:
+        code = data[position + 1]
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        if code in _PLAIN_FRAMES:
+            height = int.from_bytes(data[position + 5 : position + 7], "big")
+            width = int.from_bytes(data[position + 7 : position + 9], "big")
+            plain = data[position + 4] == 8 and data[position + 9] in (1, 3) and height and width
+            return (height, width) if plain else None
+        if code not in _PLAIN_SEGMENTS or data[position + 4 : position + 8] == b"MPF\0":
+            return None
+        position += 2 + length
+    return None
 
 
 def damaged(ref: ImageRef, reason: object) -> DataError:

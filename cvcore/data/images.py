@@ -30,7 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cvcore.data.image_header import MAX_PIXELS, Header, damaged, is_complete, read_header
+from cvcore.data.image_header import (
+    MAX_PIXELS,
+    Header,
+    damaged,
+    is_complete,
+    plain_jpeg_size,
+    read_header,
+    require_pixels,
+)
 from cvcore.data.records import ImageRef
 from cvcore.errors import DataError
 
@@ -60,6 +68,10 @@ def decode(
         DataError: see the table of this module; names the file.
     """
     with _opened(ref) as file:
+        plain_HW3 = _plain_jpeg(file, ref, max_pixels, min_size_hw)
+        if plain_HW3 is not None:
+            return plain_HW3
+        file.seek(0)
         header, data = _read(file, ref, max_pixels)
         image_HW3 = _with_cv2(data, header, ref, min_size_hw)
         if image_HW3 is None:
@@ -164,8 +176,30 @@ def _read(file: IO[bytes], ref: ImageRef, max_pixels: int) -> tuple[Header, byte
     file.seek(0)
     data = file.read()
     if not is_complete(data, header.format):
-        raise damaged(ref, "truncated: its end marker is missing")
+        raise _truncated(ref)
     return header, data
+
+
+def _plain_jpeg(
+    file: IO[bytes], ref: ImageRef, max_pixels: int, min_size_hw: tuple[int, int] | None
+) -> NDArray[np.uint8] | None:
+    """Return RGB pixels of the JPEG that most photos are, None for anything else."""
+    if file.read(3) != b"\xff\xd8\xff":
+        return None
+    file.seek(0)
+    data = file.read()
+    size_hw = plain_jpeg_size(data)
+    if size_hw is None:
+        return None
+    require_pixels(*size_hw, ref, max_pixels)
+    if not is_complete(data, "JPEG"):
+        raise _truncated(ref)
+    flag = _REDUCED.get(_reduction(size_hw, min_size_hw), cv2.IMREAD_COLOR)
+    return _rgb(np.frombuffer(data, np.uint8), flag, ref)
+
+
+def _truncated(ref: ImageRef) -> DataError:
+    return damaged(ref, "truncated: its end marker is missing")
 
 
 def _with_cv2(
@@ -175,13 +209,17 @@ def _with_cv2(
     mode, transparent = header.pil.mode, "transparency" in header.pil.info
     encoded = np.frombuffer(data, np.uint8)
     if header.format in ("JPEG", "MPO") and mode in ("RGB", "L"):
-        flag = _REDUCED.get(_reduction(header, min_size_hw), cv2.IMREAD_COLOR)
+        flag = _REDUCED.get(_reduction(header.size_hw, min_size_hw), cv2.IMREAD_COLOR)
     elif header.format == "PNG" and header.bits == 8 and mode in ("RGB", "L") and not transparent:
         flag = cv2.IMREAD_COLOR
     elif header.bits == 16 and header.format in ("PNG", "TIFF"):
         return _sixteen_bits(encoded, ref)
     else:
         return None
+    return _rgb(encoded, flag, ref)
+
+
+def _rgb(encoded: NDArray[np.uint8], flag: int, ref: ImageRef) -> NDArray[np.uint8]:
     image = _imdecode(encoded, flag | cv2.IMREAD_IGNORE_ORIENTATION, ref)
     cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
     return image
@@ -197,11 +235,11 @@ def _imdecode(encoded: NDArray[np.uint8], flags: int, ref: ImageRef) -> NDArray[
     return image
 
 
-def _reduction(header: Header, min_size_hw: tuple[int, int] | None) -> int:
+def _reduction(size_hw: tuple[int, int], min_size_hw: tuple[int, int] | None) -> int:
     """Return the largest of 1, 2, 4, 8 that leaves the upright image at least `min_size_hw`."""
     if min_size_hw is None:
         return 1
-    (height, width), (least_h, least_w) = header.size_hw, min_size_hw
+    (height, width), (least_h, least_w) = size_hw, min_size_hw
     return max(
         (n for n in _REDUCED if height >= n * least_h and width >= n * least_w),
         default=1,

@@ -16,7 +16,7 @@ def normalise(
     """Return (pixel / 255 - mean) / std on the tensor's own device.
 
     Args:
-        pixel_values: uint8 [B, 3, H, W], RGB, in any memory format (it is kept).
+        pixel_values: uint8 [B, 3, H, W], RGB, in any memory format; the result is contiguous.
         mean: of each channel, 0..1.
         std: of each channel, 0..1.
         dtype: of the result; the arithmetic is float32.
@@ -28,4 +28,5 @@ def normalise(
             [-m / s for m, s in zip(mean, std, strict=True)],
         )
     )
-    return pixel_values.float().mul_(scale_C11).add_(shift_C11).to(dtype)
+    floats = pixel_values.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+    return floats.mul_(scale_C11).add_(shift_C11).to(dtype)

@@ -20,6 +20,7 @@ from cvcore.errors import DataError
 from cvcore.serve import artifact as artifacts
 from cvcore.serve import payload
 from cvcore.tasks.base import Encoded
+from cvcore.tasks.common import pixels_of, stack_pixels
 from cvcore.tasks.registry import get_task
 
 MAX_PIXELS = 100_000_000
@@ -59,10 +60,9 @@ class Predictor:
         for i, image_HW3 in enumerate(images):
             size_hw = (image_HW3.shape[0], image_HW3.shape[1])
             sample = self._fit(Sample(i, image_HW3, Target(), f"image {i}", size_hw))
-            pixels_3HW = np.ascontiguousarray(sample.image_HW3.transpose(2, 0, 1))
-            items.append(Encoded(pixels_3HW, {}))
+            items.append(Encoded(pixels_of(sample), {}))
             truths.append(Truth(i, size_hw, Target()))
-        pixels_B3HW = torch.from_numpy(np.stack([item.pixel_values_3HW for item in items]))
+        pixels_B3HW = stack_pixels(items)
         inputs = {
             "pixel_values": normalise(
                 pixels_B3HW.to(self.device, non_blocking=True),

@@ -48,8 +48,7 @@ class CommonTask:
 
     def collate(self, items: Sequence[Encoded]) -> dict[str, Any]:
         """Return the model's keyword arguments, and `truths` in evaluation."""
-        pixels_B3HW = np.stack([item.pixel_values_3HW for item in items])
-        batch: dict[str, Any] = {"pixel_values": torch.from_numpy(pixels_B3HW)}
+        batch: dict[str, Any] = {"pixel_values": stack_pixels(items)}
         batch |= self.batch_labels([item.labels for item in items])
         truths = [item.truth for item in items if item.truth is not None]
         if truths:
@@ -62,8 +61,18 @@ class CommonTask:
 
 
 def pixels_of(sample: Sample) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return uint8 [3, H, W] of a sample's image [H, W, 3]."""
-    return np.ascontiguousarray(sample.image_HW3.transpose(2, 0, 1))
+    """Return uint8 [3, H, W] of a sample's image [H, W, 3]: a view, nothing is copied."""
+    return sample.image_HW3.transpose(2, 0, 1)
+
+
+def stack_pixels(items: Sequence[Encoded]) -> torch.Tensor:
+    """Return uint8 [B, 3, H, W] of items, in memory channels last, as the images were decoded.
+
+    The channels are taken apart where the pixels become floats: on the device
+    (`cvcore.data.normalise`).
+    """
+    pixels_BHW3 = np.stack([item.pixel_values_3HW.transpose(1, 2, 0) for item in items])
+    return torch.from_numpy(pixels_BHW3).permute(0, 3, 1, 2)
 
 
 def as_tensors(labels: list[dict[str, Any]]) -> list[dict[str, torch.Tensor]]:

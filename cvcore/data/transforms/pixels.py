@@ -61,9 +61,17 @@ def _crop_and_resize(
         part = cv2.flip(part, -1 if flip_x and flip_y else int(flip_x))
     if goal_hw == tuple(size_hw):
         return part
-    canvas_hw3 = np.full((*size_hw, 3), fill, np.uint8)
-    canvas_hw3[goal_y, goal_x] = part
-    return canvas_hw3
+    return np.asarray(
+        cv2.copyMakeBorder(
+            part,
+            goal_y.start,
+            size_hw[0] - goal_y.stop,
+            goal_x.start,
+            size_hw[1] - goal_x.stop,
+            cv2.BORDER_CONSTANT,
+            value=fill,
+        )
+    )
 
 
 def _span(scale: float, offset: float, source: int, goal: int) -> tuple[slice, slice, bool]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvcore.data.image_header import plain_jpeg_size
 from cvcore.data.images import decode, decode_mask, decode_panoptic, header_size, upright
 from cvcore.data.records import ImageRef
 from cvcore.errors import DataError
@@ -386,3 +387,18 @@ def test_panoptic_ids():
 def test_panoptic_png_of_grey_is_refused():
     with pytest.raises(DataError, match=r"mode L; RGB is needed"):
         decode_panoptic(ref(saved(IDS, "PNG")))
+
+
+def test_only_a_jpeg_without_surprises_takes_the_short_way():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgb = Image.fromarray(picture())
+    assert plain_jpeg_size(saved(rgb, "JPEG")) == (48, 64)
+    assert plain_jpeg_size(saved(rgb, "JPEG", progressive=True)) == (48, 64)
+    assert plain_jpeg_size(saved(rgb.convert("L"), "JPEG")) == (48, 64)
+    assert plain_jpeg_size(saved(rgb, "JPEG", exif=exif)) is None
+    assert plain_jpeg_size(saved(rgb.convert("CMYK"), "JPEG")) is None
+    assert plain_jpeg_size(saved(rgb, "PNG")) is None
+    whole = saved(rgb, "JPEG")
+    for length in range(160):
+        assert plain_jpeg_size(whole[:length]) in (None, (48, 64))

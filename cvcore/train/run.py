@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -146,6 +147,10 @@ def _process_environment(config: Config) -> Iterator[None]:
         values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(distributed.free_port())}
     former = {key: os.environ.get(key) for key in values}
     os.environ.update(values)
+    if config.deepspeed.config is not None and arguments.uses_cpu(config):
+        _compile_nothing()
+    # DeepSpeed calls what torch is about to rename: a warning at every step.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
     try:
@@ -156,6 +161,17 @@ def _process_environment(config: Config) -> Iterator[None]:
                 os.environ.pop(key, None)
             else:
                 os.environ[key] = value
+
+
+def _compile_nothing() -> None:
+    """Keep DeepSpeed from compiling its messages over shared memory; gloo sends them as well.
+
+    Half a minute with a compiler, impossible without one, and a process that is killed meanwhile leaves a
+    lock file for which every later training on the machine would wait forever.
+    """
+    from deepspeed import ops
+
+    ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
 def _recorded(

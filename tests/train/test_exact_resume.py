@@ -22,6 +22,7 @@ CASES = {
     "workers": ("vit", ["trainer.dataloader_num_workers=2", "trainer.save_steps=5"], 13),
     "zero1": ("vit", ["deepspeed=zero1", "trainer.ema_decay=0.9"], 14),
     "zero2": ("d_fine", ["deepspeed=zero2"], 10),
+    "zero3": ("vit", ["deepspeed=zero3"], 15),
 }
 
 

@@ -97,11 +97,15 @@ def make_config(folder: Path, overrides: list[str], model: str = "vit") -> Confi
 
 @functools.cache
 def _empty_database() -> Path:
-    """Return an MLflow database with its tables: making them takes longer than a small training."""
+    """Return an MLflow database with its tables: making them takes longer than a small training.
+
+    Its experiment keeps artifacts beside it, not in the folder the tests are started in.
+    """
     from mlflow import MlflowClient
 
     path = Path(tempfile.mkdtemp()) / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
+    client = MlflowClient(f"sqlite:///{path}")
+    client.create_experiment("lakesight", artifact_location=str(path.parent / "artifacts"))
     return path
 
 
@@ -218,3 +222,19 @@ def evaluations(config: Config) -> dict[int, dict[str, float]]:
         for h in history(config)
         if "eval_num_images" in h
     }
+
+
+def command_line(config: Config) -> tuple[list[str], dict[str, str]]:
+    """Return overrides and environment with which a command trains `config`'s small ViT.
+
+    Its options other than `SMALL` and the places are not carried over.
+    """
+    folder = Path(config.run.dir or "").parent
+    option = folder / "conf" / "model" / "classification" / "vit_small_test.yaml"
+    option.parent.mkdir(parents=True, exist_ok=True)
+    model = {"model_type": "vit", "image_size": [32, 32], "config": config.model.config}
+    option.write_text(json.dumps({**model, "licence": "Apache-2.0", "params_m": 0.1}))
+    places = [f"run.dir={config.run.dir}", f"tracking.uri={config.tracking.uri}"]
+    places.append(f"data.cache_dir={config.data.cache_dir}")
+    words = ["task=classification", "model=classification/vit_small_test", *SMALL, *places]
+    return words, {**os.environ, "LAKESIGHT_CONF_PATH": str(folder / "conf")}

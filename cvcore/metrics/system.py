@@ -46,7 +46,7 @@ class SystemSampler:
         import psutil
 
         psutil.cpu_percent()
-        step = self._tracker.last_step("system/cpu_pct")
+        step = max(self._tracker.last_step("system/cpu_pct"), 0)
         while not self._stop.wait(self._interval_s):
             step += 1
             values = {

@@ -89,11 +89,17 @@ def log_model(folder: Path, uri: str, run_id: str, register_as: str | None = Non
     """
     described = artifact.read(folder)
     mlflow.set_tracking_uri(uri)
+    client = mlflow.MlflowClient(uri)
+    # Made by hand: MLflow would put it into the experiment that is active in this process. No run is
+    # active either, because leaving one ends it.
+    experiment_id = client.get_run(run_id).info.experiment_id
+    logged = client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
     info = Model.log(
         artifact_path=None,
         name="model",
         flavor=mlflow.pyfunc,
         run_id=run_id,
+        model_id=logged.model_id,
         python_model=str(Path(__file__).with_name("model_code.py")),
         artifacts={ARTIFACT: str(folder)},
         code_paths=[str(Path(__file__).parents[1])],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 PACKAGES = (
+    "huggingface-hub",
     "hydra-core",
     "mlflow",
     "numpy",

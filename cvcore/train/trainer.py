@@ -24,6 +24,7 @@ from cvcore.config.schema import Config
 from cvcore.data.normalise import normalise
 from cvcore.evaluate.loop import Observer, evaluate_batches, merge_ranks
 from cvcore.metrics.streaming import StreamingMetric
+from cvcore.metrics.tracker import finite
 from cvcore.tasks.base import Task
 from cvcore.tasks.class_balance import balanced_cross_entropy
 from cvcore.train import distributed, weights
@@ -178,7 +179,11 @@ class LakesightTrainer(Trainer):
             loss = loss * self._shares.pop(0)
         return (loss, outputs) if return_outputs else loss
 
-    # Evaluation
+    # Log and evaluation
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log figures; an undefined one (AP without any object) is none: JSON has no NaN."""
+        super().log(finite(logs), start_time)
 
     def averaged(self) -> AbstractContextManager[None]:
         """Put the average of weights into the model meanwhile, if there is one."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from launch.workspace import (
     admin,
+    app_api,
     catalog,
     clusters,
     dbfs,
     files,
     grants,
+    mlflow_api,
     models,
     oidc,
     permissions,
     scim,
+    serving,
     workspace_files,
 )
 from launch.workspace.jobs import api_jobs, api_repair, api_runs
@@ -24,15 +27,18 @@ ALL = [
         api_jobs,
         api_repair,
         api_runs,
+        app_api,
         catalog,
         clusters,
         dbfs,
         files,
         grants,
+        mlflow_api,
         models,
         oidc,
         permissions,
         scim,
+        serving,
         workspace_files,
     )
 ]

@@ -74,7 +74,7 @@ class App:
         if fault:
             self._before(request, fault)
         route, path = self._map.bind("").match(request.path, method=request.method)
-        path = {key: value for key, value in path.items() if key != "_v"}
+        path = {key: value for key, value in path.items() if not key.startswith("_")}
         who = _NOBODY
         if not request.path.startswith(_OPEN):
             who = self.ws.identities.authenticate(request.headers.get("Authorization"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -43,13 +45,19 @@ class MlflowServer:
         with self._lock:
             if self._process is None:
                 return
-            self._process.terminate()
+            self._signal(signal.SIGTERM)
             try:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self._signal(signal.SIGKILL)
                 self._process.wait()
             self._process = None
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            # Its workers are processes of their own.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     def _start(self) -> None:
         self._url = f"http://127.0.0.1:{_free_port()}"
@@ -66,7 +74,12 @@ class MlflowServer:
         log = self.folder / "server.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 (our own command line)
-                command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=environment
+                command,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
             )
         until = time.monotonic() + _START_S
         while time.monotonic() < until and self._process.poll() is None:
@@ -75,7 +88,7 @@ class MlflowServer:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
-        self._process.kill()
+        self._signal(signal.SIGKILL)
         tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
         raise OSError(f"mlflow server did not start:\n{tail}")
 

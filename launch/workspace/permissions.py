@@ -49,6 +49,11 @@ def own(
     ws.store.put("acl", f"{kind}/{id}", {"acl": _merged([entry], more or [])})
 
 
+def add(ws: Workspace, kind: str, id: str, entry: dict[str, Any]) -> None:
+    """Add one entry to an object's list."""
+    ws.store.put("acl", f"{kind}/{id}", {"acl": _merged(_stored(ws, kind, id), [entry])})
+
+
 def allows(ws: Workspace, who: Principal, kind: str, id: str, level: str) -> bool:
     """Whether this principal has at least this level on the object."""
     if who.admin:

@@ -21,7 +21,7 @@ _LIMIT_BYTES = 10 * 1024**2
 _HEADER = b"# Databricks notebook source"
 
 
-@api.add("POST", f"{_BASE}/import", like=None)
+@api.add("POST", f"{_BASE}/import")
 def import_(call: Call) -> Answer:
     """Write a file or notebook, from JSON (base64) or a form."""
     args: dict[str, Any] = dict(call.args)

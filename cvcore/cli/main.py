@@ -1,7 +1,8 @@
 """`lakesight <verb>`: the one command.
 
 A verb is a module `cvcore.cli.<verb>` with `HELP` (one line), `add_arguments(parser)` and
-`run(args) -> int`. It is imported only when chosen, so that help answers at once.
+`run(args) -> int`. It is imported only when chosen, so that help answers at once. Packages above the
+core add verbs of their own as entry points of the group `lakesight.verbs`: verb = such a module.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
 from cvcore import __version__
@@ -27,6 +29,9 @@ VERBS = {
     "compose": "show the configuration that overrides give",
 }
 """Verb -> its `HELP`, repeated here so that `lakesight --help` imports no verb."""
+
+VERBS_GROUP = "lakesight.verbs"
+"""Entry-point group of further verbs."""
 
 EXAMPLES = """examples:
   lakesight train task=detection                 train on the built-in digit scenes
@@ -64,20 +69,39 @@ def _run(words: list[str]) -> int:
     args = _parse(parser, words[1:])
     if args.config_dir:
         _add_conf_dirs(args.config_dir)
-    module = import_module(f"cvcore.cli.{words[0]}")
-    return int(module.run(args))
+    return int(_module(words[0]).run(args))
 
 
 def overview() -> str:
     """Return what `lakesight --help` prints."""
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:{width}}  {text}" for verb, text in VERBS.items())
+    known = verbs()
+    width = max(map(len, known))
+    lines = "\n".join(f"  {verb:{width}}  {text}" for verb, text in known.items())
     return (
         "usage: lakesight <verb> [overrides]\n\n"
         "Fine-tune, evaluate and use computer-vision models.\n\n"
-        f"verbs:\n{verbs}\n\n{EXAMPLES}\n"
+        f"verbs:\n{lines}\n\n{EXAMPLES}\n"
         "`lakesight <verb> --help` tells more; `lakesight --version` the version."
     )
+
+
+def verbs() -> dict[str, str]:
+    """Return every verb with its `HELP`: the core's and those of packages above it."""
+    added = {verb: import_module(module).HELP for verb, module in _added().items()}
+    return {**VERBS, **added}
+
+
+def _added() -> dict[str, str]:
+    """Return the verbs of packages above the core: verb -> its module, sorted."""
+    # Costs some 20 ms, so the core's own verbs do without.
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=VERBS_GROUP)
+    return {point.name: point.value for point in sorted(found) if point.name not in VERBS}
+
+
+def _module(verb: str) -> ModuleType:
+    return import_module(f"cvcore.cli.{verb}" if verb in VERBS else _added()[verb])
 
 
 def parser_of(verb: str) -> argparse.ArgumentParser:
@@ -86,10 +110,12 @@ def parser_of(verb: str) -> argparse.ArgumentParser:
     Raises:
         UsageError: no such verb.
     """
-    if verb not in VERBS:
-        verbs = ", ".join(VERBS)
-        raise UsageError(f"{verb!r} is not a verb. Verbs: {verbs}.{did_you_mean(verb, VERBS)}")
-    module = import_module(f"cvcore.cli.{verb}")
+    if verb not in VERBS and verb not in (added := _added()):
+        known = [*VERBS, *added]
+        raise UsageError(
+            f"{verb!r} is not a verb. Verbs: {', '.join(known)}.{did_you_mean(verb, known)}"
+        )
+    module = _module(verb)
     parser = _Parser(
         prog=f"lakesight {verb}",
         description=module.HELP,

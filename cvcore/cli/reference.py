@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cvcore.cli.main import VERBS, parser_of
+from cvcore.cli.main import parser_of, verbs
 from cvcore.config.composer import Composer
 from cvcore.config.keys import DATA_SCHEMAS, Key, children, groups, leaves
 from cvcore.config.schema import COMPUTE_SCHEMAS, ComputeConf, Config, DataConf
@@ -108,7 +108,7 @@ def cli_page() -> str:
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = _WIDTH
     try:
-        helps = {verb: parser_of(verb).format_help().rstrip() for verb in VERBS}
+        helps = {verb: parser_of(verb).format_help().rstrip() for verb in verbs()}
     finally:
         if before is None:
             del os.environ["COLUMNS"]

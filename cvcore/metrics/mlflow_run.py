@@ -111,8 +111,8 @@ def remember(run_dir: Path, identity: RunIdentity) -> None:
 
 def _created(client: Any, config: Config, uri: str) -> str:
     try:
-        experiment_id = _experiment(client, config.tracking.experiment)
-        run = client.create_run(experiment_id, run_name=config.run.title)
+        found = experiment_id(client, config.tracking.experiment)
+        run = client.create_run(found, run_name=config.run.title)
     except LakesightError:
         raise
     except Exception as error:
@@ -120,7 +120,7 @@ def _created(client: Any, config: Config, uri: str) -> str:
     return str(run.info.run_id)
 
 
-def _experiment(client: Any, title: str) -> str:
+def experiment_id(client: Any, title: str) -> str:
     """Return the id of the experiment with this title, created if there is none."""
     from mlflow.exceptions import MlflowException
 

@@ -51,6 +51,25 @@ class ComputeConf:
     num_devices: int = opt(
         1, "Processes, one per device; 0: as many as there are GPUs.", bounds=(0, 1024)
     )
+    max_retries: int = opt(
+        2,
+        "Attempts after one that crashed; each goes on from the newest checkpoint.",
+        bounds=(0, 100),
+    )
+    timeout_s: float | None = opt(
+        None,
+        "An attempt that takes longer is stopped and not tried again; null: no limit.",
+        unit="s",
+        bounds=(1, None),
+        advanced=True,
+    )
+    cancel_grace_s: float = opt(
+        120.0,
+        "A canceled run has this long to save before it is killed.",
+        unit="s",
+        bounds=(0, 3600),
+        advanced=True,
+    )
 
 
 @dataclass

@@ -1,0 +1,31 @@
+"""`lakesight resume`: go on with a run that has ended before its end."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "go on with a failed or canceled run, in its folder and its MLflow run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from launch.cli.open_ledger import add_run
+
+    add_run(parser)
+    parser.add_argument("--follow", action="store_true", help="show the log until it ends")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Submit it again from its newest checkpoint; returns 0.
+
+    Raises:
+        LakesightError: no such run, or it has not ended.
+    """
+    from launch.cli.open_ledger import one_run, open_ledger
+    from launch.cli.submit import follow_to_the_end
+    from launch.submit import Submitter
+
+    ledger = open_ledger(args)
+    one = Submitter().resume(one_run(ledger, args), ledger)
+    print(f"goes on with {one.title} ({one.handle.run_id[:8]}): {one.handle.folder}", flush=True)
+    return follow_to_the_end(one) if args.follow else 0

@@ -1,0 +1,66 @@
+"""`lakesight submit`: a training that goes on when you leave."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from launch.submit import Submitted
+
+HELP = "start a training that goes on when you leave; with -m a sweep of them"
+
+EXAMPLES = """examples:
+  lakesight submit task=detection                  it waits for a free slot, then trains
+  lakesight submit --follow task=detection         and shows its log; Ctrl-C only stops showing
+  lakesight submit -m optim.learning_rate=1e-4,3e-4 seed=range(3)     six runs
+  lakesight submit compute.max_retries=5 compute.timeout_s=7200
+
+Then: lakesight runs, lakesight logs -f RUN, lakesight cancel RUN.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("overrides", nargs="*", help="group=option and key=value")
+    parser.add_argument(
+        "-m", "--multirun", action="store_true", help="values with commas are a sweep: one run each"
+    )
+    parser.add_argument("--follow", action="store_true", help="show the log until it ends")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Submit; returns 0, with --follow 1 if the run did not succeed.
+
+    Raises:
+        LakesightError: it can't be submitted; says why.
+    """
+    from launch.submit import Submitter
+
+    submitter = Submitter()
+    if args.multirun:
+        done = submitter.sweep(args.overrides)
+        for one in done:
+            print(f"{one.handle.run_id[:8]}  {one.title}  {one.handle.folder}")
+        print(f"{len(done)} runs submitted; lakesight runs shows them.")
+        if not args.follow:
+            return 0
+        return max(follow_to_the_end(one) for one in done)
+    one = submitter.submit(args.overrides)
+    print(f"submitted {one.title} as {one.handle.run_id[:8]}: {one.handle.folder}", flush=True)
+    return follow_to_the_end(one) if args.follow else 0
+
+
+def follow_to_the_end(submitted: Submitted) -> int:
+    """Show a run until it ends and settle it in the ledger; return 0 if it succeeded."""
+    from launch.cli.follow import follow
+    from launch.launchers import get_launcher
+    from launch.ledger import Ledger
+    from launch.watch import Watch
+
+    handle = submitted.handle
+    code = follow(get_launcher(handle.launcher), handle, submitted.title)
+    ledger = Ledger(submitted.uri)
+    Watch(ledger).look([ledger.get(handle.run_id)])
+    return code

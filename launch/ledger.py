@@ -1,0 +1,322 @@
+"""MLflow as the ledger: which runs there are, whose they are, where they run, how they ended.
+
+The submitter creates a run here before anything starts; whatever this machine remembers besides may
+be deleted. MLflow is imported when a ledger is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvcore.errors import ConfigError, did_you_mean
+from cvcore.metrics import mlflow_run, server
+from launch.base import RunHandle, RunState, RunStatus
+from launch.errors import LaunchError, UnknownRun
+
+LAUNCHER = "lakesight.launcher"
+EXTERNAL_ID = "lakesight.external_id"
+FOLDER = "lakesight.folder"
+OVERRIDES = "lakesight.overrides"
+CONFIG_HASH = "lakesight.config_hash"
+CODE_VERSION = "lakesight.code_version"
+GENERATION = "lakesight.generation"
+SUBMITTED_AT = "lakesight.submitted_at"
+STATE = "lakesight.state"
+REASON = "lakesight.reason"
+SWEEP = "lakesight.sweep"
+USER = "mlflow.user"
+PARENT = "mlflow.parentRunId"
+
+_TAG_LENGTH = 5000
+_OF_MLFLOW = {
+    "SCHEDULED": RunState.QUEUED,
+    "RUNNING": RunState.RUNNING,
+    "FINISHED": RunState.SUCCEEDED,
+    "FAILED": RunState.FAILED,
+    "KILLED": RunState.CANCELED,
+}
+
+
+@dataclass(frozen=True)
+class LedgerRun:
+    """A run as the ledger has it.
+
+    Attributes:
+        run_id: of MLflow.
+        title: what people call it.
+        experiment: name of the MLflow experiment.
+        mlflow_status: SCHEDULED, RUNNING, FINISHED, FAILED or KILLED.
+        submitted_at: seconds since 1970 (UTC).
+        ended_at: the same, or None.
+        tags: all of them.
+    """
+
+    run_id: str
+    title: str
+    experiment: str
+    mlflow_status: str
+    submitted_at: float
+    ended_at: float | None
+    tags: Mapping[str, str]
+
+    @property
+    def handle(self) -> RunHandle:
+        """How its launcher finds it."""
+        tag = self.tags.get
+        return RunHandle(tag(LAUNCHER, ""), self.run_id, tag(EXTERNAL_ID, ""), tag(FOLDER, ""))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its launcher has said how it ended; then it is not asked again."""
+        return self.tags.get(STATE, "") in {state for state in RunState if state.is_final}
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether it is the parent of the runs of a sweep."""
+        return SWEEP in self.tags
+
+    @property
+    def parent(self) -> str:
+        """Id of the sweep it belongs to, or ""."""
+        return self.tags.get(PARENT, "")
+
+    @property
+    def generation(self) -> int:
+        """How often a person has resumed it."""
+        return int(self.tags.get(GENERATION, "0"))
+
+    @property
+    def user(self) -> str:
+        """Who submitted it."""
+        return self.tags.get(USER, "")
+
+    @property
+    def status(self) -> RunStatus:
+        """How it is, as far as the ledger knows."""
+        state = _OF_MLFLOW.get(self.mlflow_status, RunState.PENDING)
+        if self.is_settled:
+            state = RunState(self.tags[STATE])
+        reason = "" if state is RunState.SUCCEEDED else self.tags.get(REASON, "")
+        return RunStatus(
+            state,
+            reason,
+            self.tags.get(EXTERNAL_ID, ""),
+            "",
+            self.submitted_at,
+            None,
+            self.ended_at,
+        )
+
+
+class Ledger:
+    """The runs of one tracking server.
+
+    Example:
+        >>> [run.title for run in Ledger().runs()]  # doctest: +SKIP
+    """
+
+    def __init__(self, uri: str = "") -> None:
+        """Open it.
+
+        Args:
+            uri: of the server; "": MLFLOW_TRACKING_URI, else the SQLite file of this folder.
+
+        Raises:
+            ConfigError: it can't be opened.
+        """
+        self.uri = absolute(uri or os.environ.get("MLFLOW_TRACKING_URI") or mlflow_run.DEFAULT_URI)
+        try:
+            self.client = server.client(self.uri)
+        except Exception as error:
+            raise _unusable(self.uri, error) from error
+
+    def create(self, experiment: str, title: str, tags: Mapping[str, str], parent: str = "") -> str:
+        """Return the id of a new run, SCHEDULED.
+
+        Raises:
+            ConfigError: the server does not take it.
+        """
+        cut = {key: value[:_TAG_LENGTH] for key, value in tags.items() if value}
+        if parent:
+            cut[PARENT] = parent
+        try:
+            experiment_id = mlflow_run.experiment_id(self.client, experiment)
+            run = self.client.create_run(experiment_id, run_name=title, tags=cut)
+            run_id = str(run.info.run_id)
+            self.client.update_run(run_id, status="SCHEDULED")
+        except ConfigError:
+            raise
+        except Exception as error:
+            raise _unusable(self.uri, error) from error
+        return run_id
+
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run.
+
+        Raises:
+            LaunchError: the server does not take them.
+        """
+        with self._asked():
+            for key, value in tags.items():
+                self.client.set_tag(run_id, key, value[:_TAG_LENGTH])
+
+    def reopen(self, run_id: str, generation: int) -> None:
+        """Say that a person resumes a run that had ended."""
+        self.tag(run_id, {GENERATION: str(generation), STATE: "", REASON: ""})
+        with self._asked():
+            self.client.update_run(run_id, status="SCHEDULED")
+
+    def settle(self, run_id: str, status: RunStatus) -> None:
+        """Say how a run ended, as its launcher knows."""
+        with self._asked():
+            run = self.client.get_run(run_id)
+            if run.info.status != status.state.mlflow_status:
+                self.client.set_terminated(run_id, status.state.mlflow_status)
+            # The training's own sentence says more than the exit code its launcher saw.
+            own = run.data.tags.get(REASON, "")
+            if status.reason and (status.state is not RunState.FAILED or not own):
+                self.client.set_tag(run_id, REASON, status.reason[:_TAG_LENGTH])
+            self.client.set_tag(run_id, STATE, str(status.state))
+
+    def runs(self, experiment: str = "", limit: int = 1000) -> list[LedgerRun]:
+        """Return the submitted runs, newest first.
+
+        Args:
+            experiment: only those of this experiment.
+            limit: most runs returned.
+
+        Raises:
+            LaunchError: the server does not answer.
+        """
+        with self._asked():
+            found = self.client.search_experiments()
+            names = {e.experiment_id: e.name for e in found if experiment in ("", e.name)}
+            runs: list[Any] = []
+            token = None
+            while names and len(runs) < limit:
+                page = self.client.search_runs(
+                    list(names),
+                    filter_string=f"tags.`{GENERATION}` != ''",
+                    max_results=min(limit - len(runs), 500),
+                    order_by=["attributes.start_time DESC"],
+                    page_token=token,
+                )
+                runs += page
+                token = page.token
+                if not token:
+                    break
+        return [_run(run, names[run.info.experiment_id]) for run in runs]
+
+    def get(self, run_id: str) -> LedgerRun:
+        """Return a run.
+
+        Raises:
+            UnknownRun: it is not in this ledger.
+        """
+        with self._asked():
+            try:
+                run = self.client.get_run(run_id)
+            except Exception as error:
+                if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+                    raise UnknownRun(f"run {run_id!r} is not in {_shown(self.uri)}.") from None
+                raise
+            name = self.client.get_experiment(run.info.experiment_id).name
+        return _run(run, name)
+
+    def find(self, word: str) -> LedgerRun:
+        """Return the run that a person means: the start of its id, its title, or its folder.
+
+        Raises:
+            UnknownRun: there is none, or more than one.
+        """
+        runs = self.runs()
+        folder = str(Path(word).expanduser().absolute())
+        for fits in (
+            lambda run: run.run_id == word or run.tags.get(FOLDER) == folder,
+            lambda run: run.title == word,
+            lambda run: len(word) >= 4 and run.run_id.startswith(word),
+        ):
+            found = [run for run in runs if fits(run)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                ids = ", ".join(run.run_id[:8] for run in found[:8])
+                raise UnknownRun(f"{word!r} fits {len(found)} runs: {ids}. Give one of these ids.")
+        if not runs:
+            raise UnknownRun(
+                f"there is no submitted run in {_shown(self.uri)}. Submit one with `lakesight submit`, "
+                "or say where the runs are with MLFLOW_TRACKING_URI or --tracking-uri."
+            )
+        words = [word for run in runs for word in (run.title, run.run_id[:8])]
+        raise UnknownRun(
+            f"{word!r} is no run of {_shown(self.uri)}. Give the start of an id (4 letters or more), a "
+            f"title or a folder; `lakesight runs` lists them.{did_you_mean(word, words)}"
+        )
+
+    @contextlib.contextmanager
+    def _asked(self) -> Any:
+        try:
+            yield
+        except LaunchError:
+            raise
+        except Exception as error:
+            raise LaunchError(
+                f"the tracking server {_shown(self.uri)} does not answer: {server.in_words(error)}. "
+                "Nothing of the runs is lost; try again, or say where it is with --tracking-uri."
+            ) from error
+
+
+def close_run(uri: str, run_id: str, status: RunStatus) -> None:
+    """Settle a run in the ledger at a URI: what a launcher does when a training could not.
+
+    Raises:
+        LaunchError: the server does not answer.
+    """
+    Ledger(uri).settle(run_id, status)
+
+
+def absolute(uri: str) -> str:
+    """Return a tracking URI that means the same in every folder.
+
+    Example:
+        >>> absolute("https://mlflow.example.org")
+        'https://mlflow.example.org'
+    """
+    scheme, separator, rest = uri.partition("://")
+    if scheme == "sqlite" and separator and not rest.startswith("//"):
+        return f"sqlite:///{Path(rest.removeprefix('/')).absolute()}"
+    if not separator and uri not in ("databricks", "databricks-uc") and "://" not in uri:
+        return uri if ":" in uri else Path(uri).absolute().as_uri()
+    return uri
+
+
+def overrides_tag(overrides: Sequence[str]) -> str:
+    """Return overrides as the tag's JSON text."""
+    return json.dumps(list(overrides), ensure_ascii=False)
+
+
+def _run(run: Any, experiment: str) -> LedgerRun:
+    info = run.info
+    tags = dict(run.data.tags)
+    ended = None if info.end_time is None else info.end_time / 1000
+    submitted = float(tags.get(SUBMITTED_AT) or info.start_time / 1000)
+    return LedgerRun(
+        info.run_id, info.run_name or "", experiment, info.status, submitted, ended, tags
+    )
+
+
+def _shown(uri: str) -> str:
+    return server.without_password(uri)
+
+
+def _unusable(uri: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the tracking server {_shown(uri)} can't be used: {server.in_words(error)}. Start it, or "
+        f"give another one with tracking.uri= (a file: {mlflow_run.DEFAULT_URI})."
+    )

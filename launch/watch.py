@@ -1,0 +1,125 @@
+"""Brings together what launchers know and what the ledger says: one poll per launcher, then settled.
+
+Nothing here remembers anything: whoever looks at the runs reconciles them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from launch.base import Launcher, RunState, RunStatus
+from launch.clock import Clock, SystemClock
+from launch.errors import LaunchError
+from launch.launchers import get_launcher
+from launch.ledger import Ledger, LedgerRun
+
+log = logging.getLogger(__name__)
+
+_HANDING_OVER_S = 120.0
+"""A run without an external id may be just about to be submitted."""
+
+
+class Watch:
+    """Says how runs are, and closes in the ledger what has ended elsewhere."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        launchers: Callable[[str], Launcher] = get_launcher,
+        clock: Clock | None = None,
+    ) -> None:
+        """Take the ledger, what returns the launcher of a kind, and the time."""
+        self.ledger = ledger
+        self.launchers = launchers
+        self.clock = clock or SystemClock()
+
+    def look(self, runs: Sequence[LedgerRun]) -> dict[str, RunStatus]:
+        """Return the status of each run by its id; runs that ended are settled in the ledger.
+
+        A launcher that can't be asked changes nothing: its runs are as the ledger has them.
+        """
+        found = {run.run_id: run.status for run in runs}
+        open_runs = [run for run in runs if not run.is_settled and not run.is_sweep]
+        for kind in dict.fromkeys(run.handle.launcher for run in open_runs):
+            mine = [run for run in open_runs if run.handle.launcher == kind]
+            found |= self._poll(kind, mine)
+        for run in open_runs:
+            if found[run.run_id].state.is_final and found[run.run_id] is not run.status:
+                self._settle(run, found[run.run_id])
+        for run in runs:
+            if run.is_sweep and not run.is_settled:
+                found[run.run_id] = self._sweep(run, runs, found)
+        return found
+
+    def _poll(self, kind: str, runs: list[LedgerRun]) -> dict[str, RunStatus]:
+        asked = [run for run in runs if not self._is_new(run)]
+        try:
+            statuses = self.launchers(kind).poll([run.handle for run in asked])
+        except Exception as error:  # noqa: BLE001 (an edge: one platform's outage hides no other run)
+            log.warning("the %s launcher can't be asked now: %s", kind, error)
+            return {}
+        told = {}
+        for run in asked:
+            status = statuses.get(run.run_id)
+            if status is not None:
+                at = status.submitted_at or run.submitted_at
+                told[run.run_id] = replace(status, submitted_at=at)
+            elif not run.status.state.is_final:
+                told[run.run_id] = replace(run.status, reason="on another machine")
+        return told
+
+    def _is_new(self, run: LedgerRun) -> bool:
+        age_s = self.clock.now() - run.submitted_at
+        return not run.handle.external_id and age_s < _HANDING_OVER_S
+
+    def _settle(self, run: LedgerRun, status: RunStatus) -> None:
+        try:
+            if status.state is RunState.SUCCEEDED:
+                deliver(Path(run.handle.folder))
+            self.ledger.settle(run.run_id, status)
+        except LaunchError as error:
+            log.warning("run %s stays open in the ledger: %s", run.run_id[:8], error)
+
+    def _sweep(
+        self, sweep: LedgerRun, runs: Sequence[LedgerRun], found: dict[str, RunStatus]
+    ) -> RunStatus:
+        """Return how a sweep is: over when all of its runs are."""
+        children = [run for run in runs if run.parent == sweep.run_id]
+        states = [found[run.run_id].state for run in children]
+        total = int(sweep.tags.get("lakesight.sweep", "0"))
+        done = sum(state is RunState.SUCCEEDED for state in states)
+        text = f"{done} of {total} runs succeeded"
+        if len(children) < total or not all(state.is_final for state in states):
+            running = any(state is not RunState.QUEUED for state in states)
+            state = RunState.RUNNING if running else RunState.QUEUED
+            return replace(sweep.status, state=state, reason=text)
+        state = RunState.SUCCEEDED if done == total else RunState.FAILED
+        status = replace(sweep.status, state=state, reason=text, ended_at=self.clock.now())
+        try:
+            self.ledger.settle(sweep.run_id, status)
+        except LaunchError as error:
+            log.warning("sweep %s stays open in the ledger: %s", sweep.run_id[:8], error)
+        return status
+
+
+def deliver(run_dir: Path) -> None:
+    """Bring what a training could not deliver (the server was away) to its MLflow run.
+
+    Raises:
+        LaunchError: the server does not take it now.
+    """
+    from cvcore.metrics.delivery import Delivery
+    from cvcore.metrics.mlflow_run import identity_of
+
+    identity = identity_of(run_dir)
+    if identity is None or not (run_dir / "spool").is_dir():
+        return
+    try:
+        delivery = Delivery(run_dir, identity.uri, identity.run_id)
+        while delivery.step():
+            pass
+    except Exception as error:
+        raise LaunchError(f"the metrics of {run_dir} can't be delivered now: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import textwrap
 from typing import Any
 
 ENVIRONMENT = {
@@ -35,9 +36,14 @@ def client(uri: str) -> Any:
 
 
 def in_words(error: Exception) -> str:
-    """Return the first line of what a server or its client said, at most 200 characters."""
-    said = str(error).strip().splitlines()
-    return without_password(said[0] if said else type(error).__name__)[:200]
+    """Return what a server or its client said in a line of at most 240 characters.
+
+    Of a connection that failed only the cause: the rest is addresses and classes.
+    """
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "Caused by " in said:
+        said = said.rpartition("Caused by ")[2].rpartition(": ")[2].strip("()'\" ")
+    return textwrap.shorten(without_password(said), 240, placeholder=" ...")
 
 
 def without_password(text: str) -> str:

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from cvcore.metrics.delivery import Delivery
 from cvcore.metrics.mlflow_run import flat
-from cvcore.metrics.server import without_password
+from cvcore.metrics.server import client, in_words, without_password
 from cvcore.metrics.spool import Spool
 from cvcore.metrics.tracker import Tracker
 
@@ -157,3 +157,11 @@ def test_no_password_is_shown() -> None:
     uri = "https://me:secret@mlflow.example.org/x"
     assert without_password(f"{uri} failed") == "https://***@mlflow.example.org/x failed"
     assert "secret" not in str(flat({"tracking": {"uri": uri}}))
+
+
+def test_a_connection_that_failed_is_said_in_few_words() -> None:
+    with pytest.raises(MlflowException) as caught:
+        client("http://127.0.0.1:9").get_run("x")
+    assert in_words(caught.value).endswith("Connection refused")
+    assert in_words(ValueError("")) == "ValueError"
+    assert len(in_words(ValueError("word " * 100))) <= 240

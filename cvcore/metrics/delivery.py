@@ -31,6 +31,8 @@ from cvcore.metrics.spool import Entry, Spool
 log = logging.getLogger(__name__)
 
 BATCH = 500
+SPOOL_ONLY = "LAKESIGHT_SPOOL_ONLY"
+"""Environment variable: if set, the process that started this one delivers its spool."""
 REFUSED = "refused.jsonl"
 _TRIES = 3
 _MAY_BE_REFUSED = ("artifact", "params", "tags", "dataset", "model")
@@ -200,6 +202,32 @@ class Delivery:
         """Return the largest step of each metric that the server has."""
         latest: Any = self.client.get_run(self.run_id).data._metric_objs
         return {m.key: m.step for m in latest}
+
+
+class Elsewhere:
+    """Stands in for `Delivery` where another process delivers: this one needs no credentials."""
+
+    def __init__(self, run_dir: Path) -> None:
+        """Open the spool only."""
+        self.spool = Spool(run_dir)
+        self.num_refused = 0
+        self.steps_before: dict[str, int] | None = {}
+
+    def step(self) -> int:
+        """Deliver nothing."""
+        return 0
+
+    def directly(self, entries: Sequence[Entry]) -> None:
+        """Try the disk once more: what is not spooled is lost."""
+        self.spool.append(entries)
+
+    def refused(self) -> list[Entry]:
+        """Return nothing."""
+        return []
+
+    def steps_known(self) -> dict[str, int]:
+        """Return nothing: who delivers asks the server, and leaves out what it has."""
+        return {}
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

@@ -16,6 +16,7 @@ from typing import Any
 from cvcore.config.schema import Config
 from cvcore.errors import ConfigError, LakesightError
 from cvcore.metrics import server
+from cvcore.metrics.delivery import SPOOL_ONLY
 from cvcore.metrics.server import without_password as shown
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,10 @@ def open_run(config: Config, run_dir: Path) -> RunIdentity:
             return known
         log.warning("run %s of this folder is gone from %s", known.run_id, shown(known.uri))
     uri = tracking_uri(config)
+    if os.environ.get(SPOOL_ONLY) and config.run.id is not None:
+        identity = RunIdentity(config.run.id, uri)  # who delivers has asked for it
+        remember(run_dir, identity)
+        return identity
     client = _client(uri)
     if config.run.id is None:
         identity = RunIdentity(_created(client, config, uri), uri)

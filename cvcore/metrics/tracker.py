@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cvcore.metrics import server
-from cvcore.metrics.delivery import Delivery
+from cvcore.metrics.delivery import SPOOL_ONLY, Delivery, Elsewhere
 from cvcore.metrics.names import clean
 from cvcore.metrics.record import MetricPoint
 from cvcore.metrics.spool import Entry
@@ -42,7 +43,9 @@ class Tracker:
         self.run_dir = run_dir
         self.run_id = run_id
         self.uri = uri
-        self._delivery = Delivery(run_dir, uri, run_id)
+        self._delivery = (
+            Elsewhere(run_dir) if os.environ.get(SPOOL_ONLY) else Delivery(run_dir, uri, run_id)
+        )
         self.spool = self._delivery.spool
         self._reachable = True
         self._last_step = self._steps()
@@ -130,6 +133,8 @@ class Tracker:
             self._thread.join(0.1)
             if self.spool.acknowledged() != arrived:
                 arrived, until = self.spool.acknowledged(), time.monotonic() + wait_s
+        if isinstance(self._delivery, Elsewhere):
+            return not self._held
         left = self.spool.num_pending() + len(self._held)
         if left:
             log.warning(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -154,3 +156,12 @@ def _start_worker(worker_id: int) -> None:
     # with it, before its step is saved; by itself a worker ends when its trainer is gone.
     with contextlib.suppress(PermissionError):  # it leads a session already
         os.setpgid(0, 0)
+    sys.excepthook = _quiet_about_a_trainer_that_is_gone
+
+
+def _quiet_about_a_trainer_that_is_gone(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Say nothing of a broken connection: the thread that hands tensors over meets it on Ctrl-C."""
+    if not issubclass(kind, ConnectionError):
+        sys.__excepthook__(kind, error, traceback)

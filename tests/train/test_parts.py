@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
-from transformers import ViTConfig, ViTForImageClassification
+from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClassification
 
 from cvcore.config.composer import load
 from cvcore.config.schema import OptimConf
@@ -141,3 +143,26 @@ def test_average_under_zero3_is_refused_in_words() -> None:
     config = load(["deepspeed=zero3", "trainer.ema_decay=0.9"])
     with pytest.raises(ConfigError, match="does not go with ZeRO stage 3"):
         arguments.check(config)
+
+
+def test_several_visible_devices_are_no_data_parallel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_up = TrainingArguments.__dict__["_setup_devices"].func
+
+    def four_devices(self: TrainingArguments) -> torch.device:
+        device = set_up(self)
+        self._n_gpu = 4  # what HF sets in one process that sees four GPUs
+        return device
+
+    devices = cached_property(four_devices)
+    devices.__set_name__(TrainingArguments, "_setup_devices")
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", devices)
+    assert TrainingArguments(output_dir=str(tmp_path)).n_gpu == 4, "else this proves nothing"
+    config = load(["trainer.per_device_train_batch_size=8"])
+    args = arguments.training_arguments(config, tmp_path, 8, 1)
+    assert args.n_gpu == 1
+    assert args.train_batch_size == 8
+    assert "4 GPUs are visible to this one process" in caplog.text
+    wrapped = Trainer(vit(), args, eval_dataset=[{}])._wrap_model(vit())
+    assert not isinstance(wrapped, nn.DataParallel)

@@ -236,5 +236,6 @@ def command_line(config: Config) -> tuple[list[str], dict[str, str]]:
     option.write_text(json.dumps({**model, "licence": "Apache-2.0", "params_m": 0.1}))
     places = [f"run.dir={config.run.dir}", f"tracking.uri={config.tracking.uri}"]
     places.append(f"data.cache_dir={config.data.cache_dir}")
+    places.append(f"optim.weight_decay={config.optim.weight_decay}")  # the default model's recipe
     words = ["task=classification", "model=classification/vit_small_test", *SMALL, *places]
     return words, {**os.environ, "LAKESIGHT_CONF_PATH": str(folder / "conf")}

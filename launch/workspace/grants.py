@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 api = Routes()
 _UC = "/api/2.1/unity-catalog"
-_PATH = "<kind>/<name>"
+_PATH = "<securable_type>/<full_name>"
 # The securable kinds of this double, and the store each lives in. A registered model is a function.
 KINDS = {"catalog": "catalog", "schema": "schema", "volume": "volume", "function": "model"}
 _ALL = {"metastore", *KINDS}
@@ -141,7 +141,7 @@ def lineage(kind: str, name: str) -> list[tuple[str, str]]:
 
 
 def _securable(call: Call) -> tuple[str, str]:
-    kind, name = call.path["kind"], call.path["name"].lower()
+    kind, name = call.path["securable_type"], call.path["full_name"].lower()
     if kind not in _ALL:
         known = [member.value.lower() for member in SecurableType]
         hint = did_you_mean(kind.rpartition(".")[2].lower(), _ALL)

@@ -52,6 +52,7 @@ class MlflowServer:
                 self._signal(signal.SIGKILL)
                 self._process.wait()
             self._process = None
+            (self.folder / "server.pid").unlink(missing_ok=True)
 
     def _signal(self, number: int) -> None:
         if self._process is not None:
@@ -59,7 +60,15 @@ class MlflowServer:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
+    def _end_orphan(self) -> None:
+        """End the server that a killed workspace left behind on the same database."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((self.folder / "server.pid").read_text(encoding="ascii"))
+            if str(self.folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.killpg(pid, signal.SIGKILL)
+
     def _start(self) -> None:
+        self._end_orphan()
         self._url = f"http://127.0.0.1:{_free_port()}"
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
         command += ["--port", self._url.rpartition(":")[2], "--workers", "1"]
@@ -81,6 +90,7 @@ class MlflowServer:
                 env=environment,
                 start_new_session=True,
             )
+        (self.folder / "server.pid").write_text(str(self._process.pid), encoding="ascii")
         until = time.monotonic() + _START_S
         while time.monotonic() < until and self._process.poll() is None:
             try:

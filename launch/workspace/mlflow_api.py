@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
+from databricks.sdk.service.ml import ExperimentsAPI
 from werkzeug.wrappers import Response
 
 from launch.workspace import permissions
@@ -57,6 +58,16 @@ def get_by_name(call: Call) -> Answer:
     return _forward(call, None, {"experiment_name": _name(call.args.get("experiment_name", ""))})
 
 
+@api.add(
+    "GET", "/api/2.0/mlflow/experiments/list", like=ExperimentsAPI.list_experiments, locked=False
+)
+def list_experiments(call: Call) -> Answer:
+    """The platform still has it; MLflow's server has only the search."""
+    url = "/api/2.0/mlflow/experiments/search"
+    body = {"max_results": 1000} | {k: v for k, v in call.args.items() if k != "view_type"}
+    return _send(call, "POST", url, json.dumps(body), "")
+
+
 @api.add("GET", "/api/2.0/mlflow/artifacts/list", locked=False)
 def list_artifacts(call: Call) -> Answer:
     """The files of a run."""
@@ -72,6 +83,10 @@ def list_artifacts(call: Call) -> Answer:
 
 
 def _passed_on(call: Call) -> Answer:
+    if experiment := call.args.get("experiment_id"):
+        reading = call.request.method == "GET" or call.request.path.endswith("/search")
+        level = "CAN_READ" if reading else "CAN_EDIT"
+        permissions.require(call.ws, call.who, "experiments", str(experiment), level)
     return _forward(call, call.args if call.request.get_data() else None)
 
 
@@ -82,15 +97,20 @@ for _method in _METHODS:
 def _forward(
     call: Call, body: dict[str, Any] | None, query: dict[str, str] | None = None
 ) -> Response:
+    text = urlencode(query) if query else call.request.query_string.decode()
+    sent = None if body is None else json.dumps(body)
+    return _send(call, call.request.method, call.request.path, sent, text)
+
+
+def _send(call: Call, method: str, path: str, body: str | None, query: str) -> Response:
     try:
-        url = call.ws.mlflow.url() + call.request.path
+        url = call.ws.mlflow.url() + path
     except OSError as error:
         raise ApiError(503, "TEMPORARILY_UNAVAILABLE", str(error)) from error
-    text = urlencode(query) if query else call.request.query_string.decode()
     answer = _POOL.request(
-        call.request.method,
-        f"{url}?{text}" if text else url,
-        body=None if body is None else json.dumps(body),
+        method,
+        f"{url}?{query}" if query else url,
+        body=body,
         headers={"Content-Type": "application/json"},
         retries=False,
         timeout=120,

@@ -72,7 +72,12 @@ class Runner:
     def _loop(self) -> None:
         while not self._stopping:
             self._wake.clear()
-            for run_id in sorted(self._active):
+            # Looked at after the clear: a stop in between has set both, and must not be slept over.
+            if self._stopping:
+                return
+            with self._ws.store.lock:
+                active = sorted(self._active)
+            for run_id in active:
                 if self._stopping:
                     return
                 try:

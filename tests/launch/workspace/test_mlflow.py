@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import PermissionDenied
 from databricks.sdk.service.jobs import Run, SubmitTask
+from databricks.sdk.service.ml import ExperimentAccessControlRequest, ExperimentPermissionLevel
 
 from launch.workspace import FakeWorkspace
 
@@ -69,3 +71,16 @@ def test_a_run_from_here_and_from_a_task(
         mlflow.create_experiment("/Shared/none/x")
     with pytest.raises(mlflow.MlflowException, match="99"):
         mlflow.MlflowClient().create_run("99")
+
+
+def test_an_experiments_permissions_hold(tracking: FakeWorkspace, client: WorkspaceClient) -> None:
+    experiment = client.experiments.create_experiment("/Shared/closed").experiment_id or ""
+    app = tracking.client(tracking.add_user("app@example.com"))
+    with pytest.raises(PermissionDenied, match="CAN_EDIT"):
+        app.experiments.create_run(experiment_id=experiment)
+    entry = ExperimentAccessControlRequest(
+        user_name="app@example.com", permission_level=ExperimentPermissionLevel.CAN_EDIT
+    )
+    client.experiments.update_permissions(experiment, access_control_list=[entry])
+    assert app.experiments.create_run(experiment_id=experiment).run
+    assert "/Shared/closed" in [e.name for e in client.experiments.list_experiments()]

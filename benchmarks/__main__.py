@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints one table: ours, a named alternative in the same run, the ratio.
 
-python -m benchmarks                  all of them, about 20 minutes on 2 cores
+python -m benchmarks                  all of them, about 30 minutes on 2 cores
 python -m benchmarks startup demo     some of them
 """
 
@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-BENCHMARKS = ("startup", "input_pipeline", "trainer_overhead", "coco_evaluation", "demo")
+BENCHMARKS = (
+    "startup",
+    "input_pipeline",
+    "trainer_overhead",
+    "coco_evaluation",
+    "micro_levels",
+    "demo",
+)
 COLUMNS = ("benchmark", "ours", "reference", "unit", "ratio")
 
 

@@ -15,6 +15,7 @@ from launch.workspace import (
     oidc,
     permissions,
     scim,
+    secrets_api,
     serving,
     workspace_files,
 )
@@ -38,6 +39,7 @@ ALL = [
         oidc,
         permissions,
         scim,
+        secrets_api,
         serving,
         workspace_files,
     )

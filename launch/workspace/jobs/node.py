@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvcore.data.places import MOUNTS_VARIABLE
+from launch.workspace import secrets_api
 from launch.workspace.jobs.status import Doc
 from launch.workspace.jobs.values import arguments
 
@@ -141,4 +142,16 @@ def _environment(ws: Workspace, run: Doc, task: Doc, spec: Doc, folder: Path) ->
         "TMPDIR": str(folder / "tmp"),
         MOUNTS_VARIABLE: os.pathsep.join(f"{name}={path}" for name, path in mounts.items()),
     }
-    return base | node | dict(spec.get("spark_env_vars") or {})
+    return base | node | _asked_for(ws, spec)
+
+
+def _asked_for(ws: Workspace, spec: Doc) -> dict[str, str]:
+    values = {}
+    for name, value in (spec.get("spark_env_vars") or {}).items():
+        resolved = secrets_api.resolve(ws, value)
+        if resolved is None:
+            raise NodeError(
+                "INVALID_CLUSTER_REQUEST", f"The secret of {name}, {value}, is missing."
+            )
+        values[name] = resolved
+    return values

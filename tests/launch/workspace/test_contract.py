@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,8 @@ from databricks.bundles.jobs import Job
 from databricks.sdk.service.jobs import JobSettings
 
 from launch.workspace import FakeWorkspace
-from launch.workspace.contract import check
+from launch.workspace.apis import ALL
+from launch.workspace.contract import check, fields
 from launch.workspace.errors import ApiError
 
 CLUSTER = {
@@ -144,3 +147,16 @@ def test_the_bundle_models_are_of_one_mind(change: Change, agrees: bool) -> None
 
     assert accepted(lambda: Job.from_dict(job)) == agrees
     assert accepted(lambda: check(JobSettings, job)) == agrees
+
+
+def test_no_endpoint_refuses_what_the_sdk_sends() -> None:
+    """The names in the SDK's requests, read from its source, are those that the contract allows."""
+    routes = [route for api in ALL for route in api.routes if inspect.isfunction(route.like)]
+    assert len(routes) > 60
+    for route in routes:
+        sent = set(re.findall(r'(?:body|query)\["(\w+)"\]', inspect.getsource(route.like)))
+        allowed = fields(route.like)
+        assert sent <= set(allowed), route.path
+        given = set(re.findall(r"<(?:[^:>]*:)?(\w+)>", route.path))
+        required = {name for name, (_, needed) in allowed.items() if needed}
+        assert required <= sent | given, route.path

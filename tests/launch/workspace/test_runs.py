@@ -249,3 +249,18 @@ def test_the_node_looks_like_a_node(client: WorkspaceClient, script: Script, end
 
 def _read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+def test_a_secret_reaches_the_task(client: WorkspaceClient, script: Script, ended: Ended) -> None:
+    client.secrets.create_scope("cv")
+    client.secrets.put_secret("cv", "key", string_value="s3cret")
+    assert [secret.key for secret in client.secrets.list_secrets("cv")] == ["key"]
+    good = script("import os; assert os.environ['KEY'] == 's3cret'")
+    bad = script("pass")
+    assert good.new_cluster
+    assert bad.new_cluster
+    good.new_cluster.spark_env_vars = {"KEY": "{{secrets/cv/key}}"}
+    bad.new_cluster.spark_env_vars = {"KEY": "{{secrets/cv/none}}"}
+    assert result(ended(client.jobs.submit(tasks=[good]).run_id)) == RunResultState.SUCCESS
+    run = ended(client.jobs.submit(tasks=[bad]).run_id)
+    assert code(run) == TerminationCodeCode.INVALID_CLUSTER_REQUEST

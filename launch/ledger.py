@@ -29,6 +29,8 @@ GENERATION = "lakesight.generation"
 SUBMITTED_AT = "lakesight.submitted_at"
 STATE = "lakesight.state"
 REASON = "lakesight.reason"
+ATTEMPT = "lakesight.attempt"
+ENDED_AT = "lakesight.ended_at"
 SWEEP = "lakesight.sweep"
 USER = "mlflow.user"
 PARENT = "mlflow.parentRunId"
@@ -103,14 +105,14 @@ class LedgerRun:
         if self.is_settled:
             state = RunState(self.tags[STATE])
         reason = "" if state is RunState.SUCCEEDED else self.tags.get(REASON, "")
+        at = self.tags.get(ENDED_AT)
         return RunStatus(
             state,
             reason,
-            self.tags.get(EXTERNAL_ID, ""),
-            "",
-            self.submitted_at,
-            None,
-            self.ended_at,
+            external_id=self.tags.get(EXTERNAL_ID, ""),
+            submitted_at=self.submitted_at,
+            ended_at=float(at) if at and self.is_settled else self.ended_at,
+            attempt=int(self.tags.get(ATTEMPT, "0")),
         )
 
 
@@ -182,6 +184,10 @@ class Ledger:
             own = run.data.tags.get(REASON, "")
             if status.reason and (status.state is not RunState.FAILED or not own):
                 self.client.set_tag(run_id, REASON, status.reason[:_TAG_LENGTH])
+            self.client.set_tag(run_id, ATTEMPT, str(status.attempt))
+            if status.ended_at is not None:
+                self.client.set_tag(run_id, ENDED_AT, repr(status.ended_at))
+            # Last: from here on its launcher is not asked again.
             self.client.set_tag(run_id, STATE, str(status.state))
 
     def runs(self, experiment: str = "", limit: int = 1000) -> list[LedgerRun]:

@@ -87,7 +87,7 @@ class Submitter:
         folder = run_folder(config)
         title = config.run.title or folder.name
         described = {
-            tags.LAUNCHER: config.compute.kind,
+            tags.LAUNCHER: launcher.kind,
             tags.FOLDER: str(folder),
             tags.OVERRIDES: tags.overrides_tag(overrides),
             tags.CONFIG_HASH: config_hash(config),

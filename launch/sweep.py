@@ -42,7 +42,7 @@ def _values(text: str, composer: Composer) -> list[str]:
     if not parse(text).is_sweep:  # says what is wrong, in words
         return [text]
     try:
-        found: Override = OverridesParser.create(_Options(composer)).parse_override(text)  # type: ignore[arg-type]
+        found: Override = _parser(composer).parse_overrides([text])[0]
         if not found.is_discrete_sweep():
             raise OverrideError(
                 f"{text!r} has no list of values. Write them out, e.g. "
@@ -52,6 +52,10 @@ def _values(text: str, composer: Composer) -> list[str]:
         return [f"{key}={value}" for value in found.sweep_string_iterator()]
     except HydraException as error:
         raise OverrideError(f"{text!r} can't be expanded ({str(error).splitlines()[0]}).") from None
+
+
+def _parser(composer: Composer) -> OverridesParser:
+    return OverridesParser.create(_Options(composer))  # type: ignore[arg-type]
 
 
 class _Options:

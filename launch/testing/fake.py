@@ -1,7 +1,7 @@
 """A launcher in memory: no process, no file; for tests of what uses a launcher.
 
-It runs `launch.testing.payload` in the mind. Time is the platform's clock, so with a `FakeClock` a
-night passes in no time.
+It runs `launch.testing.payload` in the mind, and anything else as `FakePlatform.words` say. Time
+is the platform's clock, so with a `FakeClock` a night passes in no time.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ class FakePlatform:
         clock: its time.
         num_slots: runs at once.
         queue_s: how long the platform prepares a run before it is queued, seconds.
+        words: what a run does that is not a payload, in a payload's words.
         refuse: if set, `submit` is refused with this sentence.
     """
 
     clock: Clock = field(default_factory=FakeClock)
     num_slots: int = 1
     queue_s: float = 0.0
+    words: tuple[str, ...] = ("succeed",)
     refuse: str = ""
     jobs: dict[str, _Job] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -69,12 +71,15 @@ class FakePlatform:
         while job.status.state is RunState.RUNNING and now >= job.until:
             self._end(job, now)
 
+    def _words(self, job: _Job) -> tuple[str, ...]:
+        return job.spec.arguments if job.spec.module == MODULE else self.words
+
     def _running(self) -> int:
         return sum(job.status.state is RunState.RUNNING for job in self.jobs.values())
 
     def _start(self, job: _Job, now: float) -> None:
         attempt = job.status.attempt + 1
-        words = job.spec.arguments
+        words = self._words(job)
         job.log += said(words, attempt)
         job.until = now + duration_s(words)
         job.status = replace(
@@ -82,7 +87,7 @@ class FakePlatform:
         )
 
     def _end(self, job: _Job, now: float) -> None:
-        code = code_of(job.spec.arguments, job.status.attempt)
+        code = code_of(self._words(job), job.status.attempt)
         if code not in (0, _REFUSED) and job.status.attempt <= job.spec.max_retries:
             self._start(job, now)
             return
@@ -110,8 +115,6 @@ class FakeLauncher:
                     return self._handle(known.spec)
             if self.platform.refuse:
                 raise SubmitError(self.platform.refuse)
-            if spec.module != MODULE:
-                raise SubmitError(f"a fake launcher runs {MODULE} only, not {spec.module}.")
             status = RunStatus(
                 RunState.PENDING,
                 external_id=f"fake-{spec.run_id}",

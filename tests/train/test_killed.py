@@ -237,3 +237,20 @@ def test_last_weights_are_the_model_when_no_evaluation_came_first(tmp_path: Path
         load_file(Path(c.run.dir or "") / "best/model.safetensors") for c in (config, other)
     )
     assert all((left[k] == right[k]).all() for k in right)
+
+
+@pytest.mark.slow
+def test_resume_never_puts_earlier_ones_aside_and_must_wants_one(tmp_path: Path) -> None:
+    short = ["trainer.max_steps=4", "trainer.eval_steps=4"]
+    must = jobs.make_config(tmp_path, [*short, "run.resume=must"])
+    run_dir = Path(must.run.dir or "")
+    assert jobs.run(must) == 2
+    assert "there is no whole checkpoint in" in (run_dir / "error.txt").read_text()
+    anew = jobs.make_config(tmp_path, [*short, "run.resume=never"])
+    assert jobs.run(anew) == 0
+    first = identity_of(run_dir)
+    assert jobs.run(anew) == 0
+    assert identity_of(run_dir) != first
+    assert len(list(run_dir.glob("checkpoints/earlier-*/checkpoint-4"))) == 1
+    assert len(list(run_dir.glob("best-*/lakesight.json"))) == 1
+    assert fault_of(run_dir / "checkpoints" / "checkpoint-4") is None

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from transformers import Trainer, TrainingArguments, ViTConfig, ViTForImageClassification
+from transformers import (
+    ResNetConfig,
+    ResNetForImageClassification,
+    Trainer,
+    TrainingArguments,
+    ViTConfig,
+    ViTForImageClassification,
+)
 
 from cvcore.config.composer import load
 from cvcore.config.schema import OptimConf
@@ -166,3 +173,23 @@ def test_several_visible_devices_are_no_data_parallel(
     assert "4 GPUs are visible to this one process" in caplog.text
     wrapped = Trainer(vit(), args, eval_dataset=[{}])._wrap_model(vit())
     assert not isinstance(wrapped, nn.DataParallel)
+
+
+def test_frozen_batch_norms_keep_their_statistics_and_the_head_its_rate() -> None:
+    torch.manual_seed(0)
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], num_labels=3)
+    model = ResNetForImageClassification(config)
+    rates = OptimConf(learning_rate=1.0, backbone_lr_multiplier=0.1)
+    named = {id(p): n for n, p in model.named_parameters()}
+    rate = {named[id(p)]: g["lr"] for g in parameter_groups(model, rates) for p in g["params"]}
+    assert all(v == (1.0 if n.startswith("classifier") else 0.1) for n, v in rate.items())
+
+    frozen = Frozen(model, "backbone")
+    before = {n: b.clone() for n, b in model.named_buffers()}
+    model.train()
+    frozen.keep_statistics()
+    model(pixel_values=torch.rand(2, 3, 32, 32), labels=torch.tensor([0, 1])).loss.backward()
+    assert all(torch.equal(b, before[n]) for n, b in model.named_buffers())
+    model.train()
+    model(pixel_values=torch.rand(2, 3, 32, 32))
+    assert not all(torch.equal(b, before[n]) for n, b in model.named_buffers())

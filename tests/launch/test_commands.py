@@ -158,6 +158,6 @@ def test_following_leaves_cancel_stops_resume_goes_on(lakesight, ledger_uri, tmp
 
 
 def test_mistakes_are_one_sentence(lakesight) -> None:
-    assert "Did you mean 'submit'" in run(lakesight, "submti", code=2)
+    assert "Did you mean 'submit'" in run(lakesight, "submits", code=2)
     assert "there is no submitted run" in run(lakesight, "logs", "nothing", code=2)
     assert "optim.learning_rate" in run(lakesight, "submit", "optim.learning_rate=50", code=2)

@@ -17,6 +17,7 @@ from pathlib import Path
 from transformers.utils import logging as hf_logging
 
 from cvcore.config.schema import Config
+from cvcore.data.places import localise
 from cvcore.errors import ConfigError, LakesightError, TrainingError, TrainingInterrupted
 from cvcore.metrics import mlflow_run, server
 from cvcore.metrics.tracker import finite
@@ -57,12 +58,15 @@ class RunResult:
     step: int
 
 
-def train(config: Config, overrides: Sequence[str] = ()) -> RunResult:
+def train(
+    config: Config, overrides: Sequence[str] = (), story: type[Story] = Story
+) -> RunResult:
     """Train, evaluate the best model, log it; on several devices in one process each.
 
     Args:
         config: the whole, checked configuration.
         overrides: what it was composed from; kept with the run.
+        story: how it is told; another one is for one process only.
 
     Returns:
         What came of it; it is `result.json` in the run's folder too.
@@ -92,7 +96,7 @@ def train(config: Config, overrides: Sequence[str] = ()) -> RunResult:
         logging_to(run_dir, distributed.rank()),
         StopRequest() as request,
     ):
-        result = _recorded(config, overrides, run_dir, request)
+        result = _recorded(config, overrides, run_dir, request, story)
         request.stop()
     return result
 
@@ -105,7 +109,7 @@ def _run_dir(config: Config) -> Path:
             "have the same folder."
         )
     title = f"{time.strftime('%Y%m%d-%H%M%S')}-{config.task.kind}"
-    run_dir = Path(config.run.dir or Path("runs") / title).expanduser().absolute()
+    run_dir = localise(config.run.dir or f"runs/{title}").absolute()
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -175,7 +179,11 @@ def _compile_nothing() -> None:
 
 
 def _recorded(
-    config: Config, overrides: Sequence[str], run_dir: Path, request: StopRequest
+    config: Config,
+    overrides: Sequence[str],
+    run_dir: Path,
+    request: StopRequest,
+    story: type[Story],
 ) -> RunResult:
     """Train with an entry in MLflow that says how it ended, whatever happens."""
     first = distributed.rank() == 0
@@ -186,7 +194,7 @@ def _recorded(
     ledger = _ledger(config, run_dir) if first else None
     status, reason = "FAILED", ""
     try:
-        outcome = Story(config, run_dir, ledger, request).tell()
+        outcome = story(config, run_dir, ledger, request).tell()
         status = "KILLED" if outcome.stopped_by == "signal" else "FINISHED"
         reason = outcome.stopped_by
     except (KeyboardInterrupt, SystemExit):
@@ -222,7 +230,7 @@ def _recorded(
 def _ledger(config: Config, run_dir: Path) -> Ledger:
     """Open the run's entry: on another machine it is the one that the durable place knows."""
     here = run_dir / mlflow_run.FILE
-    durable = None if config.run.durable_dir is None else Path(config.run.durable_dir)
+    durable = None if config.run.durable_dir is None else localise(config.run.durable_dir)
     known = None if durable is None else mlflow_run.identity_of(durable)
     # A server that is not this machine's may be a file of the machine that is gone.
     if known is not None and known.uri == mlflow_run.tracking_uri(config) and not here.exists():

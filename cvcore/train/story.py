@@ -10,7 +10,8 @@ from transformers import TrainerCallback, set_seed
 
 from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
-from cvcore.data.prepare import prepare
+from cvcore.data.places import localise
+from cvcore.data.prepare import Prepared, prepare
 from cvcore.data.transforms import fit_transform, train_transform
 from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
@@ -99,7 +100,7 @@ class Story:
         """Read splits and labels; the first process before the others, so that one fills caches."""
         config = self.config
         with self.args.main_process_first(desc="reading the data"):
-            self.data = data = prepare(config)
+            self.data = data = self.prepared()
         self.task = task = get_task(config.task.kind, config.model, config.task)
         transform = train_transform(config.model, config.augment)
         self.train_set = VisionDataset(
@@ -131,6 +132,10 @@ class Story:
             data.labels.save(self.run_dir / "labels.json")
             self.ledger.describe(data.labels, data.fingerprint, sizes)
 
+    def prepared(self) -> Prepared:
+        """Return the run's data."""
+        return prepare(self.config)
+
     def build_model(self) -> None:
         """Build the model; seeded before, so that its random weights are the seed's."""
         config, data = self.config, self.data
@@ -139,7 +144,7 @@ class Story:
         self.identity = resume.identity(
             config, data.labels, self.model.config.model_type, data.fingerprint
         )
-        durable = None if config.run.durable_dir is None else Path(config.run.durable_dir)
+        durable = None if config.run.durable_dir is None else localise(config.run.durable_dir)
         keep = config.trainer.save_total_limit
         self.store = CheckpointStore(
             self.run_dir / "checkpoints", durable and durable / "checkpoints", keep

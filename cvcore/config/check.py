@@ -179,8 +179,8 @@ def check_model(model: str, task: str, models: Sequence[str]) -> None:
 def complete(overrides: Sequence[str]) -> list[str]:
     """Return the overrides as Hydra needs them.
 
-    A chosen model brings its task, and a key inside a free mapping (`model.config.x=1`) need not
-    exist yet.
+    A chosen model brings its task, and a key inside a free mapping (`model.config.x=1`,
+    `model.config={x: 1}`) need not exist yet.
 
     Raises:
         OverrideError: an override is malformed, or a sweep goes over models of several tasks.
@@ -202,4 +202,6 @@ def complete(overrides: Sequence[str]) -> list[str]:
 
 def _is_free(found: Override) -> bool:
     key = None if found.prefix else find(found.key)
-    return key is not None and key.is_mapping and key.path != found.key
+    if key is None or not key.is_mapping:
+        return False
+    return key.path != found.key or isinstance(found.value, dict)

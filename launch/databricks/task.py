@@ -33,6 +33,8 @@ from launch.node.layout import SPEC_PARAMETER, NodeSpec
 
 TASK = "train"
 JOB_RUN_ID = "job-run-id"
+RETRY_PAUSE_MS = 30_000
+"""Between the loss of a node and the platform's next try."""
 _ENVIRONMENT = "lakesight"
 _START_S = 3600
 """A cluster that takes longer to start is not coming."""
@@ -96,7 +98,7 @@ def submit(client: WorkspaceClient, spec: NodeSpec, code: Code) -> dict[str, Any
             named_parameters=parameters(spec.folder.spec(run.generation)),
         ),
         max_retries=run.max_retries,
-        min_retry_interval_millis=30_000 if run.max_retries else None,
+        min_retry_interval_millis=RETRY_PAUSE_MS if run.max_retries else None,
         retry_on_timeout=False,
     )
     body: dict[str, Any] = {

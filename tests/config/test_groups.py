@@ -105,3 +105,10 @@ def test_keys_of_a_cluster_are_those_of_the_platform() -> None:
     assert config.compute.custom_tags == {"team": "cv"}
     assert config.compute.aws_attributes == {"zone_id": "auto"}
     assert config.compute.spark_env_vars == {"A": "1"}
+
+
+def test_a_whole_mapping_may_be_given_at_once() -> None:
+    words = ["compute=databricks_cluster", "compute.docker_image={url:'a/b:1'}"]
+    config = COMPOSER.load(words)
+    assert isinstance(config.compute, DatabricksClusterConf)
+    assert config.compute.docker_image == {"url": "a/b:1"}

@@ -18,10 +18,10 @@ def follow(
     *,
     clock: Clock | None = None,
     out: TextIO | None = None,
-) -> int:
+) -> int | None:
     """Print a run's output until its end; return 0 if it succeeded, 1 otherwise.
 
-    Ctrl-C leaves the run alone: it says so and returns 0.
+    Ctrl-C leaves the run alone: it says so and returns None.
     """
     clock, out = clock or SystemClock(), out or sys.stdout
     cursor, said = 0, ""
@@ -50,7 +50,7 @@ def follow(
             f"Stop: lakesight cancel {short}.",
             file=sys.stderr,
         )
-        return 0
+        return None
 
 
 def ending(status: RunStatus, title: str, short: str) -> str:

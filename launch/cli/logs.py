@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         raise LaunchError(f"{found.title} is a sweep. Give one of its runs; see lakesight runs.")
     launcher = get_launcher(found.handle.launcher)
     if args.follow:
-        return follow(launcher, found.handle, found.title)
+        return follow(launcher, found.handle, found.title) or 0
     cursor = 0
     while True:
         text, cursor = launcher.logs(found.handle, cursor)

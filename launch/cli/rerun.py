@@ -34,4 +34,4 @@ def run(args: argparse.Namespace) -> int:
 
     one = Submitter().rerun(one_run(open_ledger(args), args), args.overrides)
     print(f"submitted {one.title} as {one.handle.run_id[:8]}: {one.handle.folder}", flush=True)
-    return follow_to_the_end(one) if args.follow else 0
+    return (follow_to_the_end(one) or 0) if args.follow else 0

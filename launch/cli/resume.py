@@ -28,4 +28,4 @@ def run(args: argparse.Namespace) -> int:
     ledger = open_ledger(args)
     one = Submitter().resume(one_run(ledger, args), ledger)
     print(f"goes on with {one.title} ({one.handle.run_id[:8]}): {one.handle.folder}", flush=True)
-    return follow_to_the_end(one) if args.follow else 0
+    return (follow_to_the_end(one) or 0) if args.follow else 0

@@ -36,12 +36,17 @@ def run(args: argparse.Namespace) -> int:
     from launch.watch import Watch
 
     ledger = open_ledger(args)
-    runs = ledger.runs(args.experiment, limit=max(args.limit, 1))
+    # All of them: a run that ended is settled in the ledger whether it is shown or not.
+    runs = ledger.runs(args.experiment)
     statuses = Watch(ledger).look(runs)
     rows: list[dict[str, object]] = []
-    for one in runs:
+    for one in runs[: max(args.limit, 1)]:
         status = statuses[one.run_id]
-        row: dict[str, object] = {"run_id": one.run_id, "title": one.title, "state": str(status.state)}
+        row: dict[str, object] = {
+            "run_id": one.run_id,
+            "title": one.title,
+            "state": str(status.state),
+        }
         row |= {"experiment": one.experiment, "launcher": one.handle.launcher or "sweep"}
         row |= {"user": one.user, "folder": one.handle.folder, "reason": status.reason}
         times = {"submitted_at": one.submitted_at, "ended_at": status.ended_at}

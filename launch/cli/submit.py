@@ -14,6 +14,7 @@ EXAMPLES = """examples:
   lakesight submit task=detection                  it waits for a free slot, then trains
   lakesight submit --follow task=detection         and shows its log; Ctrl-C only stops showing
   lakesight submit -m optim.learning_rate=1e-4,3e-4 seed=range(3)     six runs
+  lakesight submit --dry-run task=detection        every stage in small, in a minute; nothing is kept
   lakesight submit compute.max_retries=5 compute.timeout_s=7200
 
 Then: lakesight runs, lakesight logs -f RUN, lakesight cancel RUN.
@@ -28,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-m", "--multirun", action="store_true", help="values with commas are a sweep: one run each"
     )
     parser.add_argument("--follow", action="store_true", help="show the log until it ends")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="run every stage on a few images and two steps, and submit nothing",
+    )
+    parser.add_argument("--json", action="store_true", help="with --dry-run: print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,6 +43,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         LakesightError: it can't be submitted; says why.
     """
+    if args.dry_run:
+        from launch.dry_run.command import run as dry_run
+
+        return dry_run(args.overrides, as_json=args.json)
     from launch.submit import Submitter
 
     submitter = Submitter()
@@ -46,14 +57,20 @@ def run(args: argparse.Namespace) -> int:
         print(f"{len(done)} runs submitted; lakesight runs shows them.")
         if not args.follow:
             return 0
-        return max(follow_to_the_end(one) for one in done)
+        codes = []
+        for one in done:
+            code = follow_to_the_end(one)
+            if code is None:
+                break  # the reader has gone
+            codes.append(code)
+        return max(codes, default=0)
     one = submitter.submit(args.overrides)
     print(f"submitted {one.title} as {one.handle.run_id[:8]}: {one.handle.folder}", flush=True)
-    return follow_to_the_end(one) if args.follow else 0
+    return (follow_to_the_end(one) or 0) if args.follow else 0
 
 
-def follow_to_the_end(submitted: Submitted) -> int:
-    """Show a run until it ends and settle it in the ledger; return 0 if it succeeded."""
+def follow_to_the_end(submitted: Submitted) -> int | None:
+    """Show a run until it ends and settle it in the ledger; see `follow` for what is returned."""
     from launch.cli.follow import follow
     from launch.launchers import get_launcher
     from launch.ledger import Ledger
@@ -61,6 +78,8 @@ def follow_to_the_end(submitted: Submitted) -> int:
 
     handle = submitted.handle
     code = follow(get_launcher(handle.launcher), handle, submitted.title)
+    if code is None:
+        return None
     ledger = Ledger(submitted.uri)
     Watch(ledger).look([ledger.get(handle.run_id)])
     return code

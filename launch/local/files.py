@@ -93,7 +93,8 @@ class JobFiles:
     def write_job(self, job: Job) -> None:
         """Keep what is submitted."""
         values = {"python": job.python, "host": job.host, "order": job.order}
-        write_json(self.folder / "spec.json", {"spec": job.spec.to_dict(), **values})
+        # A tracking URI may hold a password: for the owner's eyes.
+        write_json(self.folder / "spec.json", {"spec": job.spec.to_dict(), **values}, mode=0o600)
 
     def read_progress(self) -> Progress | None:
         """Return how the run is, or None where nothing was submitted."""
@@ -148,10 +149,10 @@ class JobFiles:
             file.write(f"--- {text}\n".encode())
 
 
-def write_json(path: Path, values: Any) -> None:
+def write_json(path: Path, values: Any, mode: int = 0o666) -> None:
     """Write a file that is whole at every moment, also after a power cut."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("w", encoding="utf-8") as file:
+    with open(part, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, mode)) as file:  # noqa: PTH123
         json.dump(values, file, indent=1)
         file.flush()
         os.fsync(file.fileno())

@@ -113,6 +113,11 @@ def test_the_order_is_kept(launcher, spec):
         assert before.ended_at <= after.started_at + 0.05
 
 
+def test_what_may_hold_a_password_is_for_the_owner_only(launcher, spec):
+    handle = launcher.submit(spec("succeed", tracking_uri="", environment={"X": "y"}))
+    assert (Path(handle.folder) / "job" / "spec.json").stat().st_mode & 0o077 == 0
+
+
 def test_a_waiting_run_says_for_what(launcher, spec):
     first, second, third = (launcher.submit(spec("sleep", "600")) for _ in range(3))
     wait(launcher, first, RunState.RUNNING)

@@ -152,7 +152,7 @@ class JobFiles:
 def write_json(path: Path, values: Any, mode: int = 0o666) -> None:
     """Write a file that is whole at every moment, also after a power cut."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(part, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, mode)) as file:  # noqa: PTH123
+    with open(part, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, mode)) as file:
         json.dump(values, file, indent=1)
         file.flush()
         os.fsync(file.fileno())

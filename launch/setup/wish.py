@@ -78,4 +78,5 @@ def wish(
     for principal in principals:
         if not principal.strip() or "`" in principal:
             raise SetupError(f"--principal {principal!r} is nobody's name.")
-    return Wish(*parts, experiment, principals, create_catalog)
+    catalog, schema, name = parts
+    return Wish(catalog, schema, name, experiment, principals, create_catalog)

@@ -58,9 +58,7 @@ class RunResult:
     step: int
 
 
-def train(
-    config: Config, overrides: Sequence[str] = (), story: type[Story] = Story
-) -> RunResult:
+def train(config: Config, overrides: Sequence[str] = (), story: type[Story] = Story) -> RunResult:
     """Train, evaluate the best model, log it; on several devices in one process each.
 
     Args:

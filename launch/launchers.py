@@ -10,6 +10,8 @@ from launch.errors import LaunchError
 
 LAUNCHERS = {
     "local": "launch.local.launcher:LocalLauncher",
+    "databricks": "launch.databricks.launcher:DatabricksLauncher",
+    "hostfile": "launch.hostfile.launcher:HostfileLauncher",
 }
 """Kind (`compute.kind`, tag `lakesight.launcher`) -> its class, which is called without arguments."""
 

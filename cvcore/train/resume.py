@@ -12,7 +12,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from cvcore.config.schema import Config
 from cvcore.data.labels import LabelSpace
 from cvcore.errors import ConfigError, ModelError
-from cvcore.train import distributed
+from cvcore.train import distributed, nodes
 from cvcore.train.arguments import zero_stage
 from cvcore.train.callbacks.early_stopping import EarlyStopping
 from cvcore.train.checkpoint import CheckpointStore
@@ -38,6 +38,9 @@ def choose(store: CheckpointStore, mode: str) -> Path | None:
         else:
             path = store.newest()
     path = distributed.from_first(path)
+    if path is not None:
+        path = store.folder / path.name
+        nodes.spread(path)
     if path is None and mode == "must":
         raise ConfigError(
             f"run.resume=must, but there is no whole checkpoint in {store.folder}"

@@ -15,7 +15,7 @@ from cvcore.data.prepare import Prepared, prepare
 from cvcore.data.transforms import fit_transform, train_transform
 from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
-from cvcore.train import distributed, resume
+from cvcore.train import distributed, nodes, resume
 from cvcore.train.arguments import max_steps, set_intervals, training_arguments, zero_stage
 from cvcore.train.batch_size import Trial, fit
 from cvcore.train.batches import EpochBatches
@@ -147,7 +147,10 @@ class Story:
         durable = None if config.run.durable_dir is None else localise(config.run.durable_dir)
         keep = config.trainer.save_total_limit
         self.store = CheckpointStore(
-            self.run_dir / "checkpoints", durable and durable / "checkpoints", keep
+            self.run_dir / "checkpoints",
+            durable and durable / "checkpoints",
+            keep,
+            beside=None if self.ledger is None else self.ledger.tracker.spool.entries,
         )
         described = artifact.of_run(config, data.labels, data.fingerprint)
         self.best = BestModel(self.run_dir / "best", durable, described, processor)
@@ -286,6 +289,7 @@ class Story:
         if not distributed.from_first(self.best.exists()):
             # No evaluation was better than nothing: then the last weights are the best.
             self.trainer.save_best({})
+        nodes.spread(self.best.folder)
         metrics = evaluate_best(
             self.config, self.task, self.data, self.held_out, self.run_dir, self.args.device
         )

@@ -27,7 +27,7 @@ from cvcore.metrics.streaming import StreamingMetric
 from cvcore.metrics.tracker import finite
 from cvcore.tasks.base import Task
 from cvcore.tasks.class_balance import balanced_cross_entropy
-from cvcore.train import distributed, weights
+from cvcore.train import distributed, nodes, weights
 from cvcore.train.arguments import AUTOCAST, offloads_optimizer, precision, zero_stage
 from cvcore.train.batches import EpochBatches, ImageDataset, TrainLoader, evaluation_loader
 from cvcore.train.best import BestModel
@@ -277,6 +277,7 @@ class LakesightTrainer(Trainer):
             super()._save_checkpoint(model, trial)
             self._save_more(folder)
             distributed.wait_for_all()
+            nodes.gather(folder)
             if first:
                 self.store.commit(step, self.state.best_global_step)
         except Exception as error:

@@ -77,6 +77,16 @@ def _tracking(context: Context) -> Verdict:
     return Verdict("ok", f"{server.without_password(uri)} answers and can be written")
 
 
+def _portable(context: Context) -> Verdict:
+    if context.config is None:
+        return Verdict("skipped", "the configuration does not compose")
+    kind = context.config.compute.kind
+    if kind != "databricks":
+        return Verdict("ok", f"compute.kind={kind}: what is here is there")
+    places.require_portable(context.config)
+    return Verdict("ok", "data, weights and tracking server can be reached from the workspace")
+
+
 def _schema(context: Context) -> Verdict:
     if context.config is None:
         return Verdict("skipped", "the configuration does not compose")
@@ -144,6 +154,15 @@ PROJECT = (
         "mlflow server --backend-store-uri sqlite:///mlruns.db --host 127.0.0.1 --port 5000, "
         "or tracking.uri=sqlite:///mlruns.db",
         _tracking,
+    ),
+    Check(
+        "hand-over",
+        "local",
+        "Whether data, weights and the tracking server are where another machine reaches them.",
+        "`lakesight submit` refuses a run for Databricks whose data or ledger are on this machine.",
+        "tracking=databricks data.root=/Volumes/<catalog>/<schema>/<volume>/... (copy with "
+        "`databricks fs cp -r`)",
+        _portable,
     ),
     Check(
         "tracking schema", "local", "The version of the local ledger's tables against MLflow's.",

@@ -11,6 +11,7 @@ from cvcore.config.schema import Config
 from cvcore.data.places import localise
 from cvcore.errors import ConfigError
 from cvcore.metrics import mlflow_run, server
+from cvcore.train import frozen
 
 GIB = float(1 << 30)
 LEAST_FREE_GIB = 2.0
@@ -51,6 +52,22 @@ def require_space(folder: Path, key: str) -> float:
             f"{LEAST_FREE_GIB:.0f}. Free some, or give another folder."
         )
     return free
+
+
+def require_portable(config: Config) -> None:
+    """Refuse what is of this machine only when the run goes elsewhere, as submitting would.
+
+    Raises:
+        LaunchError: data, weights or the tracking server are not reachable from there.
+    """
+    if config.compute.kind != "databricks":
+        return
+    from launch.base import RunSpec
+    from launch.databricks.portable import portable
+
+    with tempfile.TemporaryDirectory(prefix="lakesight-") as folder:
+        frozen.save(config, Path(folder) / "config.yaml")
+        portable(RunSpec("dry-run", folder, tracking_uri=mlflow_run.tracking_uri(config)))
 
 
 def require_tracking(config: Config) -> str:

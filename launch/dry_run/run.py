@@ -103,6 +103,7 @@ class DryRun:
 
     def _places(self, config: Config) -> None:
         with self.results.stage("places") as result:
+            places.require_portable(config)
             folder = places.require_folder("run.dir", config.run.dir or "runs")
             free = places.require_space(folder, "run.dir")
             if config.run.durable_dir is not None:

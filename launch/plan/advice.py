@@ -126,7 +126,7 @@ def _reason(
     node: Node,
     num_devices: int,
 ) -> str:
-    room = f"{GPUS[node.gpu].memory_gib:.1f} GiB of the {node.gpu}"
+    room = f"the {GPUS[node.gpu].memory_gib:.1f} GiB of the {node.gpu}"
     takes = f"{needed.total / GIB:.1f} GiB"
     if not tried:
         return f"everything fits without DeepSpeed: {takes} of {room}"
@@ -143,4 +143,4 @@ def _reason(
         smaller = (
             f", batches of {batch_size} instead of {request.batch_size} (accumulated to the same)"
         )
-    return f"as asked it takes {first:.1f} GiB of {room}; {takes} {what}{smaller}"
+    return f"as asked it takes {first:.1f} GiB, more than {room} hold; {takes} {what}{smaller}"

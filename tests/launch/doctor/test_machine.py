@@ -168,6 +168,21 @@ def test_a_tracking_server_that_is_down() -> None:
     assert "mlflow server" in finding.fix
 
 
+def test_data_and_ledger_that_a_cluster_cannot_reach(tmp_path: Path) -> None:
+    compute = "compute=databricks_cluster"
+    ledger = found("hand-over", compute)
+    assert ledger.status == "fail"
+    assert "can't be reached from Databricks" in ledger.said
+    assert "tracking=databricks" in ledger.fix
+    data = found(
+        "hand-over", compute, "tracking.uri=databricks", "data=coco", f"data.root={tmp_path}"
+    )
+    assert data.status == "fail"
+    assert "Copy it to a Volume" in data.said
+    there = ["data=coco", "data.root=/Volumes/main/cv/data/cells"]
+    assert found("hand-over", compute, "tracking.uri=databricks", *there).status == "ok"
+
+
 def test_a_ledger_of_another_mlflow(tmp_path: Path) -> None:
     uri = f"tracking.uri=sqlite:///{tmp_path}/old.db"
     assert found("tracking", uri).status == "ok"

@@ -263,6 +263,9 @@ FAULTS: dict[str, Fault] = {
     "tracking address of no kind": Fault(
         "places", "tracking", flags("tracking.uri=gopher://nowhere")
     ),
+    "ledger that a cluster can't reach": Fault(
+        "places", "can't be reached from Databricks", flags("compute=databricks_cluster")
+    ),
     "experiment deleted": Fault("places", "deleted", experiment_deleted),
     # data
     "data folder missing": Fault(

@@ -63,14 +63,17 @@ class Tracker:
         for entry in self.spool.everything():
             if entry["kind"] == "metric":
                 steps[entry["key"]] = max(steps.get(entry["key"], -1), entry["step"])
-        if steps:
+        if steps and self.spool.cursor.exists():
             return steps
-        # A run continued on another machine has no spool, only what the server knows.
+        # A run continued on another machine has no spool, or one of its last checkpoint: the
+        # server may know more. It got everything in order, so it lacks only what is later.
         try:
-            return self._delivery.steps_known()
+            known = self._delivery.steps_known()
+            self._delivery.steps_before = known if steps else {}
+            return {key: max(steps.get(key, -1), known.get(key, -1)) for key in steps | known}
         except Exception:  # noqa: BLE001 (an edge: any kind of server; the thread says it)
             self._delivery.steps_before = None
-            return {}
+            return steps
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Add points of now; keys are made valid, steps not beyond a key's last are left out."""

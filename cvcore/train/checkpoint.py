@@ -128,17 +128,21 @@ def former_of(path: Path) -> Path:
 class CheckpointStore:
     """A run's checkpoints: on the local disk, and copied to a durable place from a thread."""
 
-    def __init__(self, folder: Path, durable: Path | None, keep: int) -> None:
+    def __init__(
+        self, folder: Path, durable: Path | None, keep: int, beside: Path | None = None
+    ) -> None:
         """Describe the places; nothing is written yet.
 
         Args:
             folder: `<run_dir>/checkpoints`.
             durable: where whole checkpoints are copied, or None.
             keep: newest checkpoints kept besides the best one.
+            beside: a file of the run's folder that is copied along with each checkpoint.
         """
         self.folder = folder
         self.durable = durable
         self.keep = keep
+        self.beside = beside
         self._copier = ThreadPoolExecutor(1, "checkpoint-copy")
         self._copies: list[Future[None]] = []
 
@@ -165,6 +169,9 @@ class CheckpointStore:
     def _after(self, path: Path, best_step: int | None) -> None:
         if self.durable is not None:
             try:
+                if self.beside is not None:
+                    # First: a whole checkpoint there has what was logged before it.
+                    self._copy_beside(self.beside)
                 copy_whole(path, self.durable / path.name)
                 self._prune(self.durable, best_step)
             except OSError as error:
@@ -177,6 +184,14 @@ class CheckpointStore:
                 )
                 return
         self._prune(self.folder, best_step)
+
+    def _copy_beside(self, file: Path) -> None:
+        assert self.durable is not None
+        to = self.durable.parent / file.relative_to(self.folder.parent)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        part = to.with_name(f"{to.name}.part")
+        shutil.copyfile(file, part)
+        part.replace(to)
 
     def _prune(self, folder: Path, best_step: int | None) -> None:
         paths = [p for p in _checkpoints(folder) if step_of(p) != best_step]

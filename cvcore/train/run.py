@@ -20,6 +20,7 @@ from cvcore.config.schema import Config
 from cvcore.data.places import localise
 from cvcore.errors import ConfigError, LakesightError, TrainingError, TrainingInterrupted
 from cvcore.metrics import mlflow_run, server
+from cvcore.metrics.spool import FOLDER
 from cvcore.metrics.tracker import finite
 from cvcore.train import arguments, distributed, frozen, launch
 from cvcore.train.batch_size import is_out_of_memory
@@ -233,6 +234,7 @@ def _ledger(config: Config, run_dir: Path) -> Ledger:
     # A server that is not this machine's may be a file of the machine that is gone.
     if known is not None and known.uri == mlflow_run.tracking_uri(config) and not here.exists():
         mlflow_run.remember(run_dir, known)
+        _take_spool(durable, run_dir)
     ledger = Ledger(config, run_dir)
     if durable is not None:
         try:
@@ -241,6 +243,14 @@ def _ledger(config: Config, run_dir: Path) -> Ledger:
         except OSError as error:
             log.warning("%s could not be copied to %s (%s)", here.name, durable, error.strerror)
     return ledger
+
+
+def _take_spool(durable: Path | None, run_dir: Path) -> None:
+    """Copy the points that the lost machine may not have delivered."""
+    entries = Path(FOLDER) / "entries.jsonl"
+    if durable is not None and (durable / entries).is_file():
+        (run_dir / FOLDER).mkdir(exist_ok=True)
+        shutil.copyfile(durable / entries, run_dir / entries)
 
 
 def _sentence(config: Config, run_dir: Path, error: Exception) -> TrainingError:

@@ -327,7 +327,8 @@ def test_deleting_the_queue_loses_and_doubles_nothing(state, launcher, spec):
     running, waiting = launcher.submit(spec("sleep", "2")), launcher.submit(spec("succeed"))
     wait(launcher, running, RunState.RUNNING)
     before = trainer(running)
-    shutil.rmtree(state)
+    while state.exists():  # the watchers write into it meanwhile
+        shutil.rmtree(state, ignore_errors=True)
     slots(state, cpu_slots=1)
     again = LocalLauncher()
     assert state_of(again, waiting) is RunState.QUEUED

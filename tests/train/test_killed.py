@@ -107,6 +107,14 @@ def saves_wait_for_their_copies() -> None:
     CheckpointStore.commit = commit
 
 
+def delivers_nothing() -> None:
+    """Its machine is lost before anything came to the tracking server."""
+    from cvcore.metrics.delivery import Delivery
+
+    Delivery.step = lambda self: 0
+    saves_wait_for_their_copies()
+
+
 DEATHS: dict[str, Callable[[], None]] = {
     "before the marker": dies_before_the_marker,
     "before the checkpoint is in place": dies_before_the_checkpoint_is_in_place,
@@ -161,11 +169,13 @@ def test_killed_at_the_worst_moments(tmp_path: Path, whole: jobs.Config) -> None
 
 
 @pytest.mark.slow
-def test_another_machine_goes_on_from_the_durable_place(tmp_path: Path, whole: jobs.Config) -> None:
+@pytest.mark.parametrize("delivery", [saves_wait_for_their_copies, delivers_nothing])
+def test_another_machine_goes_on_from_the_durable_place(
+    delivery: Callable[[], None], tmp_path: Path, whole: jobs.Config
+) -> None:
     overrides = [*OVERRIDES, f"run.durable_dir={tmp_path / 'durable'}"]
     config = jobs.make_config(tmp_path, overrides)
-    kill = {"at_step": {11: "SIGKILL"}, "prepare": saves_wait_for_their_copies}
-    assert jobs.run(config, **kill) == -9
+    assert jobs.run(config, at_step={11: "SIGKILL"}, prepare=delivery) == -9
     first = identity_of(Path(config.run.dir or ""))
     assert first is not None
     shutil.rmtree(config.run.dir or "")

@@ -61,10 +61,10 @@ def machines(spec: RunSpec) -> Machines:
     workers, devices = int(spec.compute.get("num_workers") or 0), spec.num_devices
     if not workers:
         return Machines(1, devices)
-    if devices % workers:
+    if devices % workers or not devices:
         raise SubmitError(
             f"compute.num_devices={devices} can't be spread evenly over compute.num_workers="
-            f"{workers} machines. Give a multiple, or 0 for all devices of each."
+            f"{workers} machines. Give a multiple of it: the GPUs of all machines together."
         )
     return Machines(workers, devices // workers)
 

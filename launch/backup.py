@@ -100,19 +100,29 @@ def restore(
         with _opened(source) as folder:
             manifest = _verified(folder, source)
             has_conf = any(path.startswith(f"{CONF}/") for path in manifest["files"])
-            for place, needed in ((database, True), (conf_folder, has_conf)):
-                if needed and place.exists() and (place.is_file() or any(place.iterdir())):
+            roots = {name: artifacts / Path(old).name for name, old in manifest["roots"].items()}
+            for place in (database, *roots.values(), *([conf_folder] if has_conf else [])):
+                if place.is_file() or (place.is_dir() and any(place.iterdir())):
                     raise BackupError(
                         f"{place} is there already; nothing was restored. Give an empty place (--to "
                         "FOLDER), or move it away."
                     )
             database.parent.mkdir(parents=True, exist_ok=True)
-            part = database.with_name(f".{database.name}.part")
-            shutil.copyfile(folder / DATABASE, part)
-            _move_artifacts(folder, part, artifacts, manifest["roots"])
-            if has_conf:
-                shutil.copytree(folder / CONF, conf_folder, dirs_exist_ok=True)
-            part.replace(database)
+            with tempfile.TemporaryDirectory(prefix=".restore-", dir=database.parent) as part:
+                # Everything is copied before anything is put in place; the ledger comes last.
+                shutil.copyfile(folder / DATABASE, Path(part, DATABASE))
+                _point_to(Path(part, DATABASE), manifest["roots"], roots)
+                moves = [(folder / name, place) for name, place in roots.items()]
+                if has_conf:
+                    moves.append((folder / CONF, conf_folder))
+                for number, (source_folder, _) in enumerate(moves):
+                    shutil.copytree(source_folder, Path(part, str(number)))
+                for number, (_, place) in enumerate(moves):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    if place.is_dir():
+                        place.rmdir()
+                    shutil.move(Path(part, str(number)), place)
+                Path(part, DATABASE).replace(database)
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
         raise BackupError(f"{source} can't be restored ({error}).") from error
     return Backup(source, manifest["num_runs"], len(manifest["files"]))
@@ -194,24 +204,21 @@ def _local(location: str, workdir: Path) -> Path | None:
     return (workdir / location).absolute()
 
 
-def _move_artifacts(folder: Path, database: Path, target: Path, roots: dict[str, str]) -> None:
-    """Put artifacts under `target` and let the ledger's rows point there."""
-    for name, old in roots.items():
-        new = target / Path(old).name
-        if new.exists() and any(new.iterdir()):
-            raise BackupError(f"{new} is there already; nothing was restored. Give an empty place.")
-        shutil.copytree(folder / name, new, dirs_exist_ok=True)
-        with contextlib.closing(sqlite3.connect(database)) as base, base:
+def _point_to(database: Path, old_roots: dict[str, str], roots: dict[str, Path]) -> None:
+    """Let the ledger's rows say where artifacts will be."""
+    with contextlib.closing(sqlite3.connect(database)) as base, base:
+        for name, old in old_roots.items():
             for table, column in _LOCATIONS:
                 if not base.execute(
                     "SELECT 1 FROM pragma_table_info(?) WHERE name=?", (table, column)
                 ).fetchone():
                     continue
-                # Names are ours, from the list below.
+                # Table and column are from the list below.
                 base.execute(
                     f"UPDATE {table} SET {column}=replace({column}, ?, ?) "  # noqa: S608
-                    f"WHERE {column}=? OR {column} LIKE ? || '/%' OR {column} LIKE 'file://' || ? || '/%'",
-                    (old, str(new), old, old, old),
+                    f"WHERE {column}=? OR {column} LIKE ? || '/%' "
+                    f"OR {column} LIKE 'file://' || ? || '/%'",
+                    (old, str(roots[name]), old, old, old),
                 )
 
 

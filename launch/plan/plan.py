@@ -62,6 +62,14 @@ class Plan:
         """The machine advised: the cheapest one on which it fits."""
         return next((row for row in self.rows if row.choice is not None), None)
 
+    @property
+    def fastest(self) -> Row | None:
+        """The machine on which it ends first."""
+        fitting = [row for row in self.rows if row.duration is not None]
+        return min(
+            fitting, key=lambda row: row.duration.total_s if row.duration else 0.0, default=None
+        )
+
     def overrides(self) -> list[str]:
         """Return what to add to the command line for the machine advised."""
         row = self.best

@@ -97,11 +97,18 @@ def _suggestion(plan: Plan) -> str:
     row = plan.best
     if row is None or row.choice is None:
         return "suggestion: none of these machines can hold it; the notes above say what to change."
-    choice = row.choice
+    choice, fastest = row.choice, plan.fastest
+    sooner = ""
+    if fastest is not None and fastest is not row and fastest.duration and row.duration:
+        cost = "an unknown price" if fastest.cost_usd is None else f"{fastest.cost_usd:.2f} USD"
+        sooner = (
+            f"\n  soonest: {fastest.node.node_type}, {hours(fastest.duration.total_s)} instead of "
+            f"{hours(row.duration.total_s)}, for {cost}"
+        )
     return (
         f"suggestion: {row.node.node_type}, {' '.join(plan.overrides())}\n"
         f"  because {choice.reason}; it is the cheapest of these machines. "
-        f"Batches of up to {choice.largest_batch} images would fit."
+        f"Batches of up to {choice.largest_batch} images would fit.{sooner}"
     )
 
 

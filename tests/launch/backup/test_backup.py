@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import tarfile
 import threading
@@ -115,6 +116,26 @@ def test_nothing_is_overwritten(ledger: MlflowClient, tmp_path: Path) -> None:
     assert (tmp_path / "here" / "mlruns.db").read_bytes() == before
     with pytest.raises(BackupError, match="there already"):
         backup(tmp_path / "saved", ledger.tracking_uri, [])
+
+
+def test_a_restore_that_fails_leaves_nothing_and_can_be_repeated(
+    ledger: MlflowClient, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup(tmp_path / "saved", ledger.tracking_uri, [conf])
+    copytree = shutil.copytree
+
+    def full(source, target, *more, **options):
+        if Path(target).parent.name.startswith(".restore-") and Path(target).name == "1":
+            raise OSError(28, "No space left on device")
+        return copytree(source, target, *more, **options)
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    with pytest.raises(BackupError, match="No space left"):
+        restore(tmp_path / "saved", tmp_path / "new" / "mlruns.db")
+    assert list((tmp_path / "new").iterdir()) == []
+    monkeypatch.undo()
+    restore(tmp_path / "saved", tmp_path / "new" / "mlruns.db")
+    assert listing(MlflowClient(f"sqlite:///{tmp_path}/new/mlruns.db")) == listing(ledger)
 
 
 def test_a_damaged_backup_is_refused_whole(ledger: MlflowClient, tmp_path: Path) -> None:

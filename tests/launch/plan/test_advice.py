@@ -85,6 +85,15 @@ def test_the_cheapest_that_fits_is_suggested_and_prices_can_be_replaced(large: P
     assert free.best.node.node_type == "p5.48xlarge"
 
 
+def test_who_is_in_a_hurry_is_told_the_fastest(large: Probe) -> None:
+    found = plans.make(load(["task=classification"]), large, nodes([], "aws"))
+    times = [row.duration.total_s for row in found.rows if row.duration]
+    assert found.fastest is not None
+    assert found.fastest.duration is not None
+    assert found.fastest.duration.total_s == min(times)
+    assert f"soonest: {found.fastest.node.node_type}" in text(found)
+
+
 def test_cost_is_time_times_price(large: Probe) -> None:
     config = load(["task=classification"])
     found = plans.make(config, large, nodes(["g5.xlarge"], "aws"), dbu_usd_per_hour=1.0)

@@ -31,9 +31,29 @@ def version_of(client: Any, name: str, run_id: str) -> str:
 
 
 def take_away(client: Any, run_id: str, name: str | None) -> None:
-    """Delete the dry run's MLflow run and registered model, as far as it may."""
+    """Delete the dry run's MLflow run, model, registered version and files, as far as it may."""
+    places: list[str] = []
     with contextlib.suppress(Exception):
-        client.delete_run(run_id)
+        info = client.get_run(run_id).info
+        places.append(info.artifact_uri)
+        models = client.search_logged_models(
+            [info.experiment_id], filter_string=f"source_run_id='{run_id}'"
+        )
+        for model in models:
+            places.append(model.artifact_location)
+            client.delete_logged_model(model.model_id)
     if name is not None:
         with contextlib.suppress(Exception):
             client.delete_registered_model(name)
+    with contextlib.suppress(Exception):
+        client.delete_run(run_id)
+    for place in places:
+        # Deleting a run leaves its files, which for a model are several MB.
+        with contextlib.suppress(Exception):
+            _delete_files(place)
+
+
+def _delete_files(uri: str) -> None:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    get_artifact_repository(uri).delete_artifacts()

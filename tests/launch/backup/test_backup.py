@@ -15,10 +15,19 @@ from mlflow import MlflowClient
 from launch.backup import MANIFEST, BackupError, backup, restore
 
 
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger without runs; making its tables takes seconds, so tests copy it."""
+    file = tmp_path_factory.mktemp("tables") / "mlruns.db"
+    MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> MlflowClient:
+def ledger(tmp_path: Path, tables: Path) -> MlflowClient:
     """Two experiments, three runs with metrics, tags and artifacts."""
     (tmp_path / "here").mkdir()
+    shutil.copy(tables, tmp_path / "here" / "mlruns.db")
     client = MlflowClient(f"sqlite:///{tmp_path}/here/mlruns.db")
     for title in ("cells", "roads"):
         experiment = client.create_experiment(title, str(tmp_path / "here" / "mlruns" / title))

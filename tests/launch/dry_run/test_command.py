@@ -33,6 +33,10 @@ def test_every_stage_passes_and_nothing_is_left_behind(small_run, folder: Path) 
     assert client.search_runs(experiments) == []
     assert client.search_registered_models() == []
     assert not (folder / "run" / "checkpoints").exists()
+    # Neither the run's files nor the model's, wherever the server keeps them.
+    assert (work / "mlruns").is_dir()
+    assert list(folder.rglob("MLmodel")) == []
+    assert [path for path in (work / "mlruns").rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.slow

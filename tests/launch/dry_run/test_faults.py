@@ -46,7 +46,12 @@ def run(overrides: list[str], child: Child) -> Results:
     return DryRun(overrides, child=child).run()
 
 
-@pytest.mark.parametrize("name", FAULTS)
+def slow(name: str) -> Any:
+    """Return the name, marked where the fault shows only after a model was logged."""
+    return pytest.param(name, marks=[pytest.mark.slow] if FAULTS[name].stage == "log" else [])
+
+
+@pytest.mark.parametrize("name", [slow(name) for name in FAULTS])
 def test_it_catches(
     name: str, small_run: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +78,7 @@ def test_it_catches(
     assert not results.ok
 
 
+@pytest.mark.slow
 def test_a_run_without_fault_passes_every_stage(small_run: list[str], folder: Path) -> None:
     results = run([*small_run, f"run.dir={folder}/run"], Here())
     by_stage = {result.stage: (result.status, result.said) for result in results.stages}

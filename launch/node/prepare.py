@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cvcore.config.schema import Config
 from cvcore.data.places import localise
+from cvcore.metrics.spool import FOLDER
 from cvcore.train import frozen
 from launch.errors import LaunchError
 from launch.node.layout import NodeSpec
@@ -37,6 +38,7 @@ def fetch(spec: NodeSpec) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        _take_spool(localise(spec.folder.durable), target)
     except OSError as error:
         raise LaunchError(
             f"{source} can't be copied to {target}: {error.strerror or error}. Check that the one "
@@ -44,6 +46,14 @@ def fetch(spec: NodeSpec) -> Path:
             "of this machine."
         ) from error
     return target
+
+
+def _take_spool(durable: Path, folder: Path) -> None:
+    """Take the points that a lost node may have logged and not delivered."""
+    entries = Path(FOLDER) / "entries.jsonl"
+    if (durable / entries).is_file() and not (folder / entries).exists():
+        (folder / FOLDER).mkdir(exist_ok=True)
+        shutil.copyfile(durable / entries, folder / entries)
 
 
 def arguments(spec: NodeSpec, folder: Path) -> list[str]:

@@ -33,7 +33,6 @@ RUN = [
     "trainer.dataloader_num_workers=0",
     "monitoring.system_metrics=false",
     "tracking=databricks",
-    "tracking.log_model=false",
     "tracking.num_images=0",
     "compute=databricks_cluster",
     "compute.node_type_id=g5.xlarge",
@@ -77,7 +76,9 @@ def test_an_evicted_training_goes_on_from_the_volume_with_the_same_curves(
     assert "going on from step" in log, log
     assert (durable / "checkpoints" / "checkpoint-40" / "COMPLETE").is_file()
     mlflow = MlflowClient("databricks")
-    assert mlflow.get_run(run_id).info.status == "FINISHED"
+    run = mlflow.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["lakesight.model_uri"], "logged by the parent, which can sign in"
     steps = [m.step for m in mlflow.get_metric_history(run_id, "train/loss")]
     assert steps == sorted(set(steps)), "no point twice"
     assert steps[-1] == 40

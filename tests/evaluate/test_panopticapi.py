@@ -1,19 +1,14 @@
-"""PQ equals panopticapi's own, from the files it reads; runs where that package is installed.
-
-It is on no package index: `pip install git+https://github.com/cocodataset/panopticapi`. Everywhere
-else the independent count of `panoptic_reference` holds the figures (test_panoptic.py).
-"""
+"""PQ equals panopticapi's own, from the files it reads."""
 
 from __future__ import annotations
 
 import numpy as np
+import panopticapi_evaluation
 import pytest
 from panoptic_reference import label_space, panoptic_image
 from PIL import Image
 
 from cvcore.evaluate.panoptic import PanopticMetric
-
-evaluation = pytest.importorskip("panopticapi.evaluation", reason="panopticapi is not installed")
 
 
 def annotation(folder, image_id, source_ids, pixels, ids, labels, iscrowd=None):
@@ -62,7 +57,9 @@ def test_equals_panopticapi(seed, tmp_path):
             )
         )  # fmt: skip
     categories = {x.source_id: {"isthing": int(x.isthing)} for x in labels.labels}
-    stat = evaluation.pq_compute_single_core(0, matched, str(truths), str(found), categories)
+    stat = panopticapi_evaluation.pq_compute_single_core(
+        0, matched, str(truths), str(found), categories
+    )
 
     figures = metric.compute()
     for suffix, isthing in (("", None), ("_things", True), ("_stuff", False)):

@@ -133,33 +133,33 @@ def _nodes(context: Context) -> Verdict:
 
 
 def _runtime(context: Context) -> Verdict:
-    versions = {v.key for v in context.client.clusters.spark_versions().versions or []}
-    gpu = sorted(v for v in versions if v and "-gpu-ml-" in v)
+    from launch.databricks import runtimes  # needs the SDK, which is optional
+
+    listed = context.client.clusters.spark_versions().versions or []
+    versions = {v.key for v in listed}
+    best = runtimes.newest(listed, gpu=True)
     asked = getattr(context.config.compute, "spark_version", None) if context.config else None
-    values = {"runtime": gpu[-1] if gpu else "17.3.x-gpu-ml-scala2.13"}
+    values = {"runtime": best or runtimes.BUILT_IN[True]}
     if asked and asked not in versions:
         return Verdict("fail", f"runtime {asked} does not exist here", values)
     if asked and "-gpu-" not in asked:
         return Verdict("fail", f"runtime {asked} is not one with GPUs", values)
-    if not gpu:
-        return Verdict("fail", "no ML runtime with GPUs is offered", values)
-    return Verdict("ok", asked or gpu[-1])
+    if not (asked or best):
+        return Verdict("fail", "no long-term ML runtime with GPUs is offered", values)
+    return Verdict("ok", str(asked or best))
 
 
 def _job(context: Context) -> Verdict:
     compute = context.config.compute if context.config else None
-    if getattr(compute, "way", "") != "job":
+    if compute is None or getattr(compute, "way", "") != "job":
         return Verdict("skipped", "no deployed job is used (compute=databricks_job)")
-    asked, client = getattr(compute, "job", None), context.client
-    jobs = [
-        job
-        for job in client.jobs.list()
-        if asked in (str(job.job_id), job.settings.name)
-        or (asked is None and "lakesight_gpus" in (job.settings.tags or {}))
-    ]
-    if not jobs:
-        return Verdict("fail", f"job {asked or 'with the tag lakesight_gpus'} is not there")
-    return _permission(context, "jobs", str(jobs[0].job_id), jobs[0].settings.name)
+    from launch.databricks import jobs  # needs the SDK, which is optional
+
+    # As a submission looks for it: what would be refused there is refused here.
+    asked = getattr(compute, "job", None)
+    found = jobs.find(context.client, asked, compute.num_devices)
+    job_id = str(found.job_id)
+    return _permission(context, "jobs", job_id, f"job {asked or job_id}")
 
 
 def _cluster(context: Context) -> Verdict:

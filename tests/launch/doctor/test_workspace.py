@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.service import jobs
 from databricks.sdk.service.catalog import PermissionsChange, Privilege
-from databricks.sdk.service.compute import ClusterSpec
+from databricks.sdk.service.compute import ClusterSpec, GetSparkVersionsResponse, SparkVersion
 from databricks.sdk.service.iam import AccessControlRequest, PermissionLevel
 
 from launch.doctor.check import Context, Finding, look
@@ -150,13 +151,26 @@ def test_machines_and_runtimes_that_are_not_offered(place: Place) -> None:
     assert "not one with GPUs" in cpu["runtime"].said
 
 
+def test_the_newest_runtime_is_by_number_not_by_letter() -> None:
+    listed = [
+        SparkVersion(key, f"{key} LTS ML (GPU)")
+        for key in ("17.3.x-gpu-ml-scala2.13", "9.1.x-gpu-ml-scala2.12")
+    ]
+    client = create_autospec(WorkspaceClient, instance=True)
+    client.clusters.spark_versions.return_value = GetSparkVersionsResponse(listed)
+    check = next(check for check in WORKSPACE if check.key == "runtime")
+    assert look(check, Context(None, client=client)).said == "17.3.x-gpu-ml-scala2.13"
+
+
 def test_a_job_that_one_may_not_start(place: Place) -> None:
     task = jobs.Task(
         task_key="train",
         spark_python_task=jobs.SparkPythonTask(python_file="/Workspace/Shared/x.py"),
         new_cluster=ClusterSpec.from_dict(SINGLE_NODE),
     )
-    job = place.admin.jobs.create(name="cv-train", tasks=[task]).job_id
+    spec = [jobs.JobParameterDefinition("spec", "")]
+    job = place.admin.jobs.create(name="cv-train", tasks=[task], parameters=spec).job_id
+    other = place.admin.jobs.create(name="not-ours", tasks=[task]).job_id
     overrides = ["compute=databricks_job", f"tracking.experiment={EXPERIMENT}"]
     assert place.findings(*overrides, "compute.job=nothing")["job"].status == "fail"
     refused = place.findings(*overrides, "compute.job=cv-train")["job"]
@@ -167,6 +181,11 @@ def test_a_job_that_one_may_not_start(place: Place) -> None:
     )
     place.admin.permissions.update("jobs", str(job), access_control_list=[request])
     assert place.findings(*overrides, "compute.job=cv-train")["job"].status == "ok"
+    place.admin.permissions.update("jobs", str(other), access_control_list=[request])
+    wrong = place.findings(*overrides, "compute.job=not-ours")["job"]
+    assert wrong.status == "fail"
+    assert "not one of databricks.yml" in wrong.said
+    assert place.findings(*overrides)["job"].said.startswith("no job that may be seen is for")
 
 
 def test_no_right_to_create_clusters(place: Place) -> None:

@@ -85,7 +85,7 @@ class Run:
     def status(self) -> RunStatus:
         """Look as `lakesight runs` does, at the processes too."""
         now = self._with_words(b"cvcore.train")
-        assert len(now) <= 1, f"{len(now)} trainings of one run at once"
+        assert len(now) <= 1, f"trainings of one run at once: {[(p, _words(p)) for p in now]}"
         self.trainings |= {identity(pid) for pid in now} - {""}
         if not self.starting_s and self.step() > 0:
             self.starting_s = time.monotonic() - self.submitted_at
@@ -174,8 +174,11 @@ def _is_python(pid: int, module: bytes) -> bool:
 
 
 def _first(pids: list[int]) -> list[int]:
-    """Leave out children of the others: for a moment a child has the words of who starts it."""
-    return [pid for pid in pids if _parent(pid) not in pids]
+    """Leave out children of the others: for a moment a child has the words of who starts it.
+
+    Who has ended since the list was made is left out too: it may have been such a child.
+    """
+    return [pid for pid in pids if _parent(pid) not in (0, *pids)]
 
 
 def _parent(pid: int) -> int:

@@ -13,14 +13,14 @@ help: ## list the targets
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,app,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP) ## train, evaluate and predict on the built-in digits: about 3 minutes on 2 cores
 	$(BIN)/lakesight demo
 
-app: $(STAMP) ## look at your runs in the browser (MLflow's pages on 127.0.0.1:5000)
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns.db --host 127.0.0.1 --port 5000
+app: $(STAMP) ## look at your runs in the browser, on 127.0.0.1:5006
+	$(BIN)/lakesight app --open
 
 test: $(STAMP) lint ## lint, types, architecture and every test
 	$(BIN)/python -m pytest -n auto --dist worksteal
@@ -33,7 +33,7 @@ lint: $(STAMP) ## ruff, mypy, import-linter, codespell
 	$(BIN)/codespell cvcore conf launch panel_app tests docs benchmarks README.md CHANGELOG.md
 
 bench: $(STAMP) ## print the benchmark table (ratios against named alternatives)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev,bench]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,app,dev,bench]'
 	$(BIN)/python -m benchmarks
 
 docs: $(STAMP) ## regenerate the reference pages from the schema and the catalogue

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class LedgerRun:
         submitted_at: seconds since 1970 (UTC).
         ended_at: the same, or None.
         tags: all of them.
+        params: what a training logged of its configuration, {"model.title": ...}, empty before it began.
+        metrics: the newest value of each.
     """
 
     run_id: str
@@ -66,6 +68,13 @@ class LedgerRun:
     submitted_at: float
     ended_at: float | None
     tags: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether a launcher has it; a training of `lakesight train` has none."""
+        return GENERATION in self.tags
 
     @property
     def handle(self) -> RunHandle:
@@ -190,12 +199,15 @@ class Ledger:
             # Last: from here on its launcher is not asked again.
             self.client.set_tag(run_id, STATE, str(status.state))
 
-    def runs(self, experiment: str = "", limit: int = 1000) -> list[LedgerRun]:
-        """Return the submitted runs, newest first.
+    def runs(
+        self, experiment: str = "", limit: int = 1000, submitted: bool = True
+    ) -> list[LedgerRun]:
+        """Return the runs, newest first.
 
         Args:
             experiment: only those of this experiment.
             limit: most runs returned.
+            submitted: only those that a launcher has.
 
         Raises:
             LaunchError: the server does not answer.
@@ -208,7 +220,7 @@ class Ledger:
             while names and len(runs) < limit:
                 page = self.client.search_runs(
                     list(names),
-                    filter_string=f"tags.`{GENERATION}` != ''",
+                    filter_string=f"tags.`{GENERATION}` != ''" if submitted else "",
                     max_results=min(limit - len(runs), 500),
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
@@ -313,7 +325,15 @@ def _run(run: Any, experiment: str) -> LedgerRun:
     ended = None if info.end_time is None else info.end_time / 1000
     submitted = float(tags.get(SUBMITTED_AT) or info.start_time / 1000)
     return LedgerRun(
-        info.run_id, info.run_name or "", experiment, info.status, submitted, ended, tags
+        info.run_id,
+        info.run_name or "",
+        experiment,
+        info.status,
+        submitted,
+        ended,
+        tags,
+        dict(run.data.params),
+        dict(run.data.metrics),
     )
 
 

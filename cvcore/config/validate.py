@@ -75,13 +75,14 @@ def _faults_of_values(conf: Any, prefix: str) -> list[tuple[str, str]]:
             continue
         info = info_of(item)
         for one in value if isinstance(value, list) else [value]:
-            sentence = info and one is not None and _fault(key, one, info)
+            sentence = info and one is not None and fault_of(key, one, info)
             if sentence:
                 found.append((key, sentence))
     return found
 
 
-def _fault(key: str, value: Any, info: FieldInfo) -> str | None:
+def fault_of(key: str, value: Any, info: FieldInfo) -> str | None:
+    """Return what is wrong with one value (of a list: one item), or None."""
     if info.choices is not None and value not in info.choices:
         near = did_you_mean(str(value), map(str, info.choices))
         return f"{key} cannot be {value!r}. Choices: {', '.join(map(str, info.choices))}.{near}"

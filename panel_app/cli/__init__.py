@@ -1,0 +1,1 @@
+"""The app's verb of `lakesight`, light until it runs."""

@@ -1,0 +1,136 @@
+"""Starts and ends the web server: one process, one application, signed sessions, clean shutdown."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Assets come from this process, never from another host; read when Bokeh is imported.
+os.environ["BOKEH_RESOURCES"] = "server"
+
+import panel as pn
+from panel_material_ui.theme import MaterialDesign
+from tornado.ioloop import IOLoop
+from tornado.web import RequestHandler
+
+from cvcore.errors import ConfigError
+from panel_app.app import create_app
+from panel_app.identity import HEADERS
+from panel_app.media import Media, MediaHandler
+from panel_app.services import Services
+from panel_app.theme import Theme
+
+_SESSION_LIFETIME_MS = 60_000
+"""How long the session of a closed page is kept, so that a short loss of the network shows nothing."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says; see `panel_app.cli.app`."""
+
+    port: int = 5006
+    address: str = "127.0.0.1"
+    open_browser: bool = False
+    behind_proxy: bool = False
+    origins: tuple[str, ...] = ()
+    theme: Path | None = None
+    tracking_uri: str = ""
+    session_lifetime_ms: int = _SESSION_LIFETIME_MS
+
+
+class Health(RequestHandler):
+    """Answers `ok`: the event loop runs. Asks no other server."""
+
+    def get(self) -> None:
+        """Answer."""
+        self.set_header("Content-Type", "text/plain")
+        self.set_header("Cache-Control", "no-store")
+        self.write("ok")
+
+
+def make_server(settings: Settings) -> Any:
+    """Return the server, listening but not yet running.
+
+    Raises:
+        ConfigError: the port is taken, or the ledger or the theme can't be used.
+    """
+    theme = Theme.load(settings.theme)
+    os.environ.setdefault("BOKEH_SECRET_KEY", secrets.token_urlsafe(48))
+    media = Media(os.environ["BOKEH_SECRET_KEY"])
+    services = Services(settings.tracking_uri, media)
+    pn.extension("tabulator", "codeeditor", design=MaterialDesign, notifications=True)
+
+    # Panel calls functions only; of a partial it would show the text.
+    def app() -> Any:
+        return create_app(services, theme, settings.behind_proxy)
+
+    options: dict[str, Any] = {}
+    if settings.origins:
+        options["websocket_origin"] = list(settings.origins)
+    try:
+        return pn.io.server.get_server(
+            {"/": app},
+            port=settings.port,
+            address=settings.address,
+            title=theme.title,
+            start=False,
+            show=False,
+            sign_sessions=True,
+            secret_key=os.environ["BOKEH_SECRET_KEY"].encode(),
+            generate_session_ids=True,
+            extra_patterns=[
+                (r"/health", Health),
+                (r"/media/([\w.-]+)", MediaHandler, {"media": media}),
+            ],
+            # The page's token holds these headers in the clear: no cookie, no access token.
+            include_headers=list(HEADERS),
+            include_cookies=[],
+            use_xheaders=settings.behind_proxy,
+            unused_session_lifetime_milliseconds=settings.session_lifetime_ms,
+            check_unused_sessions_milliseconds=min(10_000, settings.session_lifetime_ms),
+            **options,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"the app can't listen on {settings.address}:{settings.port}: {error.strerror or error}. "
+            "Give another one with --port (0: any free one)."
+        ) from error
+
+
+def serve(settings: Settings) -> int:
+    """Serve until Ctrl-C or SIGTERM; returns 0.
+
+    Raises:
+        ConfigError: as `make_server`.
+    """
+    server = make_server(settings)
+    host = "127.0.0.1" if settings.address in ("0.0.0.0", "::", "") else settings.address  # noqa: S104
+    url = f"http://{host}:{server.port}/"
+    _say(f"Lakesight is at {url} (Ctrl-C ends it; runs go on)")
+    loop = IOLoop.current()
+
+    def end(*_: Any) -> None:
+        # Requests under way are let go: nothing is lost with them, all state is in the ledger.
+        loop.add_callback_from_signal(loop.stop)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    server.start()
+    if settings.open_browser:
+        webbrowser.open(url)
+    loop.start()
+    server.stop(wait=False)
+    _say("ended")
+    # A read of a slow tracking server in a thread must not hold the process up.
+    os._exit(0)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

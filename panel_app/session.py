@@ -1,0 +1,187 @@
+"""What one browser tab shows: navigation, the page that the address means, the clock that refreshes it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+
+import panel as pn
+import panel_material_ui as pmui
+from panel_material_ui.template.base import Page as Shell
+
+from cvcore.errors import did_you_mean
+from panel_app.context import Context
+from panel_app.navigation import ENTRIES, PAGES
+from panel_app.pages.base import Page, heading, notice
+from panel_app.router import Router, parsed, query
+from panel_app.safe import safe
+from panel_app.services import Services
+from panel_app.theme import Theme
+
+log = logging.getLogger(__name__)
+
+
+class Words:
+    """A page in words: what is not there."""
+
+    period_ms = 60_000
+    heading = "No such page"
+
+    def __init__(self) -> None:
+        """Say nothing yet."""
+        self.view = pmui.Column(sizing_mode="stretch_width")
+
+    async def open(self, values: Mapping[str, str]) -> None:
+        """Say that there is no such page."""
+        page = values.get("page", "")
+        known = ", ".join(PAGES)
+        self.view.objects = [
+            heading("There is no such page"),
+            notice(
+                f"{page!r} is not a page",
+                f"Pages: {known}.{did_you_mean(page, PAGES)} Choose one on the left.",
+                "warning",
+            ),
+        ]
+
+    async def refresh(self) -> None:
+        """Nothing changes here."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Session:
+    """One browser tab."""
+
+    def __init__(self, services: Services, theme: Theme, user: str, wanted: dict[str, str]) -> None:
+        """Build the shell; the page comes with `start`.
+
+        Args:
+            services: of the process.
+            theme: colours, font, logo.
+            user: who sits there.
+            wanted: values of the address.
+        """
+        self.theme = theme
+        self._wanted = wanted
+        self._pages: dict[str, Page] = {}
+        self._busy: Page | None = None
+        self._clock: Any = None
+        self._opening: asyncio.Task[None] | None = None
+        self.current: Page | None = None
+        self.router = Router(width=0, height=0, margin=0)
+        self.context = Context(services, user, self.router, self._go)
+        self.shown = [entry for entry in ENTRIES if entry.label]
+        self.menu = pmui.MenuList(
+            items=[
+                {"label": entry.label, "icon": entry.icon, "href": query(page=entry.key)}
+                for entry in self.shown
+            ],
+            active=0,
+            dense=False,
+            sizing_mode="stretch_width",
+        )
+        self.main = pmui.Column(sizing_mode="stretch_width", margin=(12, 24))
+        self.page = Shell(
+            title=theme.title,
+            logo=theme.logo,
+            theme_config=theme.mui(),
+            sidebar=[self.menu],
+            sidebar_width=220,
+            header=[
+                pmui.Row(
+                    pn.Spacer(sizing_mode="stretch_width"),
+                    pmui.Typography(safe(user), variant="body2", margin=(10, 8)),
+                    sizing_mode="stretch_width",
+                )
+            ],
+            main=[self.main, self.router],
+            meta_apple_touch_icon=None,
+        )
+        self._mark(PAGES.get(wanted.get("page", ENTRIES[0].key)))
+        self.router.param.watch(self._moved, "url")
+
+    async def start(self) -> None:
+        """Show the page that the address asked for: called when the browser is there."""
+        await self.open(self._wanted)
+
+    async def open(self, values: Mapping[str, str]) -> None:
+        """Show the page that an address means."""
+        name = values.get("page") or ENTRIES[0].key
+        self._mark(PAGES.get(name))
+        try:
+            page = await self._page(name)
+            self.current = page
+            with pn.io.hold():
+                for key, other in self._pages.items():
+                    other.view.visible = key == name or other is page
+            await page.open(values)
+        except Exception as error:  # noqa: BLE001 (an edge: a page that can't be built ends no session)
+            self._fault(name, error)
+            return
+        self._title(page)
+        self._tick_for(page)
+
+    async def refresh(self) -> None:
+        """Read again what the page shows; a read that takes long is not begun twice."""
+        page = self.current
+        if page is None or self._busy is page:
+            return
+        self._busy = page
+        try:
+            await page.refresh()
+        except Exception as error:  # noqa: BLE001 (an edge: one read that fails must not end the clock)
+            self._fault(page.heading, error)
+        finally:
+            if self._busy is page:
+                self._busy = None
+        if page is self.current:
+            self._title(page)
+
+    def close(self) -> None:
+        """Let everything go."""
+        if self._clock is not None:
+            self._clock.stop()
+        if self._opening is not None:
+            self._opening.cancel()
+        for page in self._pages.values():
+            page.close()
+
+    def _go(self, values: dict[str, str]) -> None:
+        self._opening = asyncio.get_running_loop().create_task(self.open(values))
+
+    async def _moved(self, event: Any) -> None:
+        if event.new:
+            await self.open(parsed(event.new))
+
+    async def _page(self, name: str) -> Page:
+        if name not in PAGES:
+            name = ""
+        if name not in self._pages:
+            # Built once; another page is hidden meanwhile, so that it goes on where it was.
+            page = PAGES[name].build(self.context) if name else Words()
+            self._pages[name] = page
+            self.main.append(page.view)
+        return self._pages[name]
+
+    def _mark(self, entry: Any) -> None:
+        keys = [one.key for one in self.shown]
+        wanted = (entry.below or entry.key) if entry else ""
+        self.menu.active = keys.index(wanted) if wanted in keys else None
+
+    def _title(self, page: Page) -> None:
+        self.router.heading = f"{page.heading} - {self.theme.title}"
+
+    def _tick_for(self, page: Page) -> None:
+        if self._clock is None:
+            refresh = cast("Any", self.refresh)
+            self._clock = pn.state.add_periodic_callback(refresh, period=page.period_ms)
+        elif self._clock.period != page.period_ms:
+            self._clock.period = page.period_ms
+
+    def _fault(self, where: str, error: Exception) -> None:
+        log.error("the page %s has a fault", where, exc_info=error)
+        self.context.tell("This page has a fault. The log of the app has it.", "error")

@@ -1,0 +1,74 @@
+"""A closed session leaves nothing behind."""
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+
+import pytest
+
+from panel_app import app
+from panel_app.server import Settings, make_server
+
+
+class Running:
+    """A server of this process in a thread, so that a test can look at its objects."""
+
+    def __init__(self, uri: str, lifetime_ms: int) -> None:
+        self.started = threading.Event()
+        self.url, self.server, self.loop = "", None, None
+        settings = Settings(port=0, tracking_uri=uri, session_lifetime_ms=lifetime_ms)
+        self.thread = threading.Thread(target=lambda: asyncio.run(self._run(settings)))
+        self.thread.start()
+        assert self.started.wait(60)
+
+    async def _run(self, settings: Settings) -> None:
+        self.loop, self.ended = asyncio.get_running_loop(), asyncio.Event()
+        self.server = make_server(settings)
+        self.server.start()
+        self.url = f"http://127.0.0.1:{self.server.port}/"
+        self.started.set()
+        await self.ended.wait()
+        self.server.stop(wait=False)
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.ended.set)
+        self.thread.join(30)
+
+
+@pytest.mark.ui
+@pytest.mark.slow
+def test_closed_sessions_are_freed(page, ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+
+    class Seen(app.Session):
+        def __init__(self, *arguments) -> None:
+            super().__init__(*arguments)
+            kept.extend([weakref.ref(self), weakref.ref(self.page), weakref.ref(self.main)])
+
+        async def open(self, values) -> None:
+            await super().open(values)
+            kept.append(weakref.ref(self.current))
+
+    monkeypatch.setattr(app, "Session", Seen)
+    running = Running(ledger[0], lifetime_ms=500)
+    try:
+        for query, words in (
+            ("?page=history", "3 runs"),
+            (f"?page=run&run={ledger[1]['first']}", "train/loss"),
+            ("?page=nope", "There is no such page"),
+        ):
+            page.goto(running.url + query)
+            page.get_by_text(words).first.wait_for()
+        page.goto("about:blank")
+        end = time.monotonic() + 30
+        while running.server.get_sessions() and time.monotonic() < end:
+            time.sleep(0.2)
+        assert not running.server.get_sessions()
+        time.sleep(0.5)
+    finally:
+        running.stop()
+    gc.collect()
+    assert len(kept) == 12
+    assert [ref() for ref in kept] == [None] * 12

@@ -23,6 +23,7 @@ from cvcore.errors import ConfigError
 from panel_app.app import create_app
 from panel_app.identity import HEADERS
 from panel_app.media import Media, MediaHandler
+from panel_app.roots import Roots
 from panel_app.services import Services
 from panel_app.theme import Theme
 
@@ -41,7 +42,13 @@ class Settings:
     origins: tuple[str, ...] = ()
     theme: Path | None = None
     tracking_uri: str = ""
+    roots: tuple[str, ...] = ()
     session_lifetime_ms: int = _SESSION_LIFETIME_MS
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others than the one who started the app can reach it."""
+        return self.behind_proxy or self.address not in ("127.0.0.1", "localhost", "::1")
 
 
 class Health(RequestHandler):
@@ -63,7 +70,8 @@ def make_server(settings: Settings) -> Any:
     theme = Theme.load(settings.theme)
     os.environ.setdefault("BOKEH_SECRET_KEY", secrets.token_urlsafe(48))
     media = Media(os.environ["BOKEH_SECRET_KEY"])
-    services = Services(settings.tracking_uri, media)
+    roots = Roots.of(settings.roots, shared=settings.is_shared)
+    services = Services(settings.tracking_uri, media, roots)
     pn.extension("tabulator", "codeeditor", design=MaterialDesign, notifications=True)
 
     # Panel calls functions only; of a partial it would show the text.

@@ -15,6 +15,7 @@ from cvcore.metrics.stream import Cursor, MlflowStream
 from launch.ledger import Ledger, LedgerRun
 from launch.watch import Watch
 from panel_app.media import Media
+from panel_app.roots import Roots
 from panel_app.rows import Row, row
 
 _FRESH_S = 2.0
@@ -35,18 +36,20 @@ class Services:
         >>> Services("sqlite:///mlruns.db", Media("secret")).rows()  # doctest: +SKIP
     """
 
-    def __init__(self, tracking_uri: str, media: Media) -> None:
+    def __init__(self, tracking_uri: str, media: Media, roots: Roots | None = None) -> None:
         """Open the ledger.
 
         Args:
             tracking_uri: of MLflow; "": MLFLOW_TRACKING_URI, else the SQLite file of this folder.
             media: makes addresses of pictures and files.
+            roots: folders that pages may look into; None: of one's own machine.
 
         Raises:
             ConfigError: it can't be opened.
         """
         self.ledger = Ledger(tracking_uri)
         self.media = media
+        self.roots = roots or Roots.of()
         self._lock = threading.Lock()
         self._rows: list[Row] = []
         self._read_at = float("-inf")

@@ -43,6 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST",
         help="host (or host:port) that the browser sees, where a proxy changes it; may be repeated",
     )
+    parser.add_argument(
+        "--root",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="a folder that pages may look into, besides this one, your home folder and Volumes "
+        "(behind a proxy or on a network: besides Volumes); may be repeated",
+    )
     parser.add_argument("--theme", type=Path, metavar="FILE", help="YAML of colours, font and logo")
     parser.add_argument(
         "--tracking-uri",
@@ -79,5 +87,6 @@ def run(args: argparse.Namespace) -> int:
             tuple(args.origin),
             args.theme,
             args.tracking_uri,
+            tuple(args.root),
         )
     )

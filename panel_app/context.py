@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-import panel as pn
-
-from panel_app.router import Router, query
-from panel_app.safe import safe
 from panel_app.services import Services
+
+
+class Host(Protocol):
+    """Where a page is shown: a browser tab, or a notebook's cell."""
+
+    def open_address(self, values: Mapping[str, str]) -> None:
+        """Show the page that an address's values mean."""
+        ...
+
+    def keep_address(self, values: Mapping[str, str]) -> None:
+        """Have the address say what is shown now, so that a refresh shows it again."""
+        ...
+
+    def tell(self, text: str, severity: str) -> None:
+        """Show a short note; the text is not markup."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -19,26 +32,25 @@ class Context:
     Attributes:
         services: of the process; nothing of a session may be kept in it.
         user: who sits there, for the ledger.
-        router: the browser's address.
-        open_page: shows the page that an address's values mean.
+        host: where the pages are shown.
     """
 
     services: Services
     user: str
-    router: Router
-    open_page: Callable[[dict[str, str]], None]
+    host: Host
 
     def go(self, page: str, **values: str) -> None:
         """Open a page, as a link to it does."""
-        self.router.pushed = query(page=page, **values)
-        self.open_page({"page": page, **{key: value for key, value in values.items() if value}})
+        self.host.open_address({"page": page, **_given(values)})
 
     def keep(self, page: str, **values: str) -> None:
         """Have the address say what the page shows now, so that a refresh shows it again."""
-        self.router.quiet = query(page=page, **values)
+        self.host.keep_address({"page": page, **_given(values)})
 
     def tell(self, text: str, severity: str = "info") -> None:
         """Show a short note: "info", "success", "warning" or "error". The text is escaped."""
-        notes = pn.state.notifications
-        if notes is not None:
-            notes.send(safe(text), duration=6_000, type=severity)
+        self.host.tell(text, severity)
+
+
+def _given(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}

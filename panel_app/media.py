@@ -58,6 +58,14 @@ class Media:
         """Return the address of something, relative to the app's; the values are JSON-able."""
         return f"media/{self._signer.dumps([kind, values])!s}"
 
+    def make(self, kind: str, values: Mapping[str, Any]) -> Answer:
+        """Return what an address would: blocks, call it in a thread.
+
+        Raises:
+            LakesightError: it can't be made.
+        """
+        return self._makers[kind](values)
+
     async def answer(self, token: str) -> Answer:
         """Return what a token means.
 
@@ -66,8 +74,8 @@ class Media:
             BadSignature: the token is not one of ours.
         """
         kind, values = self._signer.loads(token)
-        make = self._makers[kind]
-        return await asyncio.get_running_loop().run_in_executor(self._threads, make, values)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self.make, kind, values)
 
 
 class MediaHandler(RequestHandler):

@@ -16,17 +16,8 @@ _MAX_LENGTH = 6_000
 """Of a value: a long recipe fits, and the whole request stays below the server's limit."""
 
 
-class Router(pn.custom.JSComponent):
-    """The query of the address, both ways."""
-
-    url = param.String(default="", doc="The query, with its `?`; set by links and Back.")
-    quiet = param.String(default="", doc="A query to show in the address in place of this one.")
-    pushed = param.String(default="", doc="A query to go to from here; Back returns.")
-    heading = param.String(default="", doc="The title of the browser's tab.")
-
-    _esm = """
-    export function render({model}) {
-      const follow = (event) => {
+_FOLLOWED = """
+      const followed = (event) => {
         if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey
             || event.shiftKey || event.altKey) return
         const link = event.composedPath().find((node) => node.tagName === "A")
@@ -34,6 +25,57 @@ class Router(pn.custom.JSComponent):
         if (!href?.startsWith("?") || link.target) return
         event.preventDefault()
         event.stopPropagation()
+        return href
+      }
+"""
+
+
+class Links(pn.custom.JSComponent):
+    """Takes clicks on links between pages inside of a notebook's cell; the address is not ours there."""
+
+    url = param.String(default="", doc="The query of the link that was clicked, with its `?`.")
+
+    _esm = (
+        """
+    export function render({model}) {"""
+        + _FOLLOWED
+        + """
+      const here = document.createElement("span")
+      const cell_of = (node) => {
+        while (node && !node.classList?.contains("jp-OutputArea-child")) {
+          node = node.parentNode ?? node.host
+        }
+        return node
+      }
+      const follow = (event) => {
+        const cell = cell_of(here)
+        if (cell && !event.composedPath().includes(cell)) return
+        const href = followed(event)
+        if (href) { model.url = ""; model.url = href }
+      }
+      document.addEventListener("click", follow, true)
+      model.on("remove", () => document.removeEventListener("click", follow, true))
+      return here
+    }
+    """
+    )
+
+
+class Router(pn.custom.JSComponent):
+    """The query of the address, both ways."""
+
+    url = param.String(default="", doc="The query, with its `?`; set by links and Back.")
+    shown = param.List(default=[], doc="A query for the address, whether Back returns, a number.")
+    heading = param.String(default="", doc="The title of the browser's tab.")
+
+    _esm = (
+        """
+    export function render({model}) {"""
+        + _FOLLOWED
+        + """
+      const follow = (event) => {
+        const href = followed(event)
+        if (!href) return
         if (href !== window.location.search) history.pushState({}, "", href)
         // The same link twice is a change too: the page may have moved by itself in between.
         if (model.url === href) model.url = ""
@@ -42,12 +84,14 @@ class Router(pn.custom.JSComponent):
       const back = () => { model.url = window.location.search || "?" }
       document.addEventListener("click", follow, true)
       window.addEventListener("popstate", back)
-      model.on("quiet", () => {
-        history.replaceState({}, "", model.quiet || window.location.pathname)
-      })
-      model.on("pushed", () => {
-        if (model.pushed !== window.location.search) history.pushState({}, "", model.pushed)
-      })
+      const show = () => {
+        const [query, returns] = model.shown
+        if (query === undefined || query === window.location.search) return
+        const url = query || window.location.pathname
+        returns ? history.pushState({}, "", url) : history.replaceState({}, "", url)
+      }
+      model.on("shown", show)
+      show()
       model.on("heading", () => { document.title = model.heading })
       model.on("remove", () => {
         document.removeEventListener("click", follow, true)
@@ -56,6 +100,19 @@ class Router(pn.custom.JSComponent):
       return document.createElement("span")
     }
     """
+    )
+
+    def push(self, query: str) -> None:
+        """Show an address; Back returns to the one before."""
+        self.shown = [query, True, self._number()]
+
+    def replace(self, query: str) -> None:
+        """Show an address in place of the one before."""
+        self.shown = [query, False, self._number()]
+
+    def _number(self) -> int:
+        # The same address again is a change too: the browser may be elsewhere by now.
+        return self.shown[2] + 1 if self.shown else 0
 
 
 def query(**values: str) -> str:

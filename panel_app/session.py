@@ -73,7 +73,7 @@ class Session:
         self._opening: asyncio.Task[None] | None = None
         self.current: Page | None = None
         self.router = Router(width=0, height=0, margin=0)
-        self.context = Context(services, user, self.router, self._go)
+        self.context = Context(services, user, self)
         self.shown = [entry for entry in ENTRIES if entry.label]
         self.menu = pmui.MenuList(
             items=[
@@ -150,8 +150,20 @@ class Session:
         for page in self._pages.values():
             page.close()
 
-    def _go(self, values: dict[str, str]) -> None:
+    def open_address(self, values: Mapping[str, str]) -> None:
+        """Go to a page; Back returns."""
+        self.router.push(query(**values))
         self._opening = asyncio.get_running_loop().create_task(self.open(values))
+
+    def keep_address(self, values: Mapping[str, str]) -> None:
+        """Show an address in place of this one."""
+        self.router.replace(query(**values))
+
+    def tell(self, text: str, severity: str) -> None:
+        """Show a note for some seconds."""
+        notes = pn.state.notifications
+        if notes is not None:
+            notes.send(safe(text), duration=6_000, type=severity)
 
     async def _moved(self, event: Any) -> None:
         if event.new:

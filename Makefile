@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test lint bench docs clean
+.PHONY: help demo app test chaos lint bench docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ app: $(STAMP) ## look at your runs in the browser, on 127.0.0.1:5006
 
 test: $(STAMP) lint ## lint, types, architecture and every test
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+chaos: $(STAMP) ## kill trainer, rank, launcher and MLflow at random moments, 10 each: about 35 minutes
+	LAKESIGHT_CHAOS_ROUNDS=10 $(BIN)/python -m pytest tests/chaos -p no:xdist
 
 lint: $(STAMP) ## ruff, mypy, import-linter, codespell
 	$(BIN)/ruff check .

@@ -40,7 +40,7 @@ def run_folder(config: Config) -> Path:
     """
     try:
         if config.run.dir is None:
-            return _new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{config.task.kind}")
+            return new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{config.task.kind}")
         folder = Path(config.run.dir).expanduser().absolute()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,7 +56,13 @@ def run_folder(config: Config) -> Path:
     return folder
 
 
-def _new_folder(title: str) -> Path:
+def new_folder(title: str) -> Path:
+    """Return a new folder `runs/<title>`, with a number behind it if there is one already.
+
+    Raises:
+        SubmitError: there are too many.
+        OSError: it can't be created.
+    """
     base = Path("runs").absolute()
     base.mkdir(exist_ok=True)
     for number in range(1, 10_000):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +65,15 @@ class Submitter:
         self.composer = composer or Composer()
         self.user = user or _account()
 
-    def submit(self, overrides: Sequence[str], parent: str = "") -> Submitted:
+    def submit(
+        self, overrides: Sequence[str], parent: str = "", more: Mapping[str, str] | None = None
+    ) -> Submitted:
         """Submit one run.
 
         Args:
             overrides: as on the command line.
             parent: id of the sweep it belongs to, or "".
+            more: further tags of its MLflow run.
 
         Raises:
             LakesightError: the configuration can't be run, the ledger can't be used, or the launcher
@@ -95,6 +98,7 @@ class Submitter:
             tags.GENERATION: "0",
             tags.SUBMITTED_AT: f"{self.clock.now():.3f}",
             tags.USER: self.user,
+            **(more or {}),
         }
         run_id = ledger.create(config.tracking.experiment, title, described, parent)
         identity = RunIdentity(run_id, ledger.uri)

@@ -38,20 +38,46 @@ def expand(overrides: Sequence[str], composer: Composer | None = None) -> list[l
     return [list(combination) for combination in itertools.product(*parts)]
 
 
+def parsed(text: str, composer: Composer) -> Override:
+    """Return a sweep as Hydra's own object; `composer` knows what `glob(...)` means.
+
+    Raises:
+        OverrideError: it can't be read.
+    """
+    try:
+        found: Override = _parser(composer).parse_overrides([text])[0]
+        return found
+    except HydraException as error:
+        raise _unexpandable(text, error) from None
+
+
+def texts(found: Override) -> list[str]:
+    """Return the values of a discrete sweep, as they are written.
+
+    Raises:
+        OverrideError: they can't be enumerated.
+    """
+    try:
+        return list(found.sweep_string_iterator())
+    except HydraException as error:
+        raise _unexpandable(str(found.input_line), error) from None
+
+
 def _values(text: str, composer: Composer) -> list[str]:
     if not parse(text).is_sweep:  # says what is wrong, in words
         return [text]
-    try:
-        found: Override = _parser(composer).parse_overrides([text])[0]
-        if not found.is_discrete_sweep():
-            raise OverrideError(
-                f"{text!r} has no list of values. Write them out, e.g. "
-                f"{found.get_key_element()}=1e-4,3e-4, or use range(...)."
-            )
-        key = found.get_key_element()
-        return [f"{key}={value}" for value in found.sweep_string_iterator()]
-    except HydraException as error:
-        raise OverrideError(f"{text!r} can't be expanded ({str(error).splitlines()[0]}).") from None
+    found = parsed(text, composer)
+    key = found.get_key_element()
+    if not found.is_discrete_sweep():
+        raise OverrideError(
+            f"{text!r} has no list of values. Write them out, e.g. {key}=1e-4,3e-4, or use "
+            "range(...); `lakesight submit --search` chooses values in between."
+        )
+    return [f"{key}={value}" for value in texts(found)]
+
+
+def _unexpandable(text: str, error: Exception) -> OverrideError:
+    return OverrideError(f"{text!r} can't be expanded ({str(error).splitlines()[0]}).")
 
 
 def _parser(composer: Composer) -> OverridesParser:

@@ -14,12 +14,14 @@ from launch.base import Launcher, RunState, RunStatus
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError
 from launch.launchers import get_launcher
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import SWEEP, Ledger, LedgerRun
+from launch.search.plan import is_search
 
 log = logging.getLogger(__name__)
 
 _HANDING_OVER_S = 120.0
 """A run without an external id may be just about to be submitted."""
+_MOST = 10_000
 
 
 class Watch:
@@ -89,20 +91,49 @@ class Watch:
         """Return how a sweep is: over when all of its runs are."""
         children = [run for run in runs if run.parent == sweep.run_id]
         states = [found[run.run_id].state for run in children]
-        total = int(sweep.tags.get("lakesight.sweep", "0"))
+        total = int(sweep.tags.get(SWEEP, "0"))
         done = sum(state is RunState.SUCCEEDED for state in states)
         text = f"{done} of {total} runs succeeded"
-        if len(children) < total or not all(state.is_final for state in states):
+        ended = all(state.is_final for state in states)
+        searched = is_search(sweep)
+        if ended and (searched or len(children) < total):
+            stopped = self._stopped(sweep)
+            ended, text = bool(stopped), stopped or text
+        if not ended:
             running = any(state is not RunState.QUEUED for state in states)
             state = RunState.RUNNING if running else RunState.QUEUED
             return replace(sweep.status, state=state, reason=text)
-        state = RunState.SUCCEEDED if done == total else RunState.FAILED
+        state = RunState.SUCCEEDED if done == total and not searched else RunState.FAILED
         status = replace(sweep.status, state=state, reason=text, ended_at=self.clock.now())
         try:
             self.ledger.settle(sweep.run_id, status)
         except LaunchError as error:
             log.warning("sweep %s stays open in the ledger: %s", sweep.run_id[:8], error)
         return status
+
+    def _stopped(self, sweep: LedgerRun) -> str:
+        """Return why no more runs of a sweep are coming; "" if they may be.
+
+        Who submits them has ended when nothing has happened for a while. The runs are read anew: a
+        caller may have given only some.
+        """
+        try:
+            runs = [r for r in self.ledger.runs(limit=_MOST) if r.parent == sweep.run_id]
+        except LaunchError:
+            return ""
+        if any(not run.is_settled for run in runs):
+            return ""
+        times = [sweep.submitted_at, *(run.submitted_at for run in runs)]
+        times += [run.status.ended_at for run in runs if run.status.ended_at is not None]
+        if self.clock.now() - max(times) < _HANDING_OVER_S:
+            return ""
+        total = int(sweep.tags.get(SWEEP, "0"))
+        if is_search(sweep):
+            again = f"go on with it: lakesight resume {sweep.run_id[:8]}"
+            return f"the search stopped after {len(runs)} of {total} trials; {again}"
+        if len(runs) >= total:
+            return ""
+        return f"only {len(runs)} of {total} runs were submitted; submit the others anew"
 
 
 def deliver(run_dir: Path) -> None:

@@ -20,12 +20,17 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         LakesightError: no such run.
     """
+    from launch.base import RunState, RunStatus
     from launch.cli.open_ledger import one_run, open_ledger
     from launch.launchers import get_launcher
+    from launch.search.plan import is_search
     from launch.watch import Watch
 
     ledger = open_ledger(args)
     found = one_run(ledger, args)
+    if is_search(found) and not found.is_settled:
+        # First: its process then submits no more.
+        ledger.settle(found.run_id, RunStatus(RunState.CANCELED, "canceled by a person"))
     runs = (
         [run for run in ledger.runs() if run.parent == found.run_id] if found.is_sweep else [found]
     )

@@ -32,10 +32,15 @@ def run(args: argparse.Namespace) -> int:
     """
     from launch.cli.follow import follow
     from launch.cli.open_ledger import one_run, open_ledger
+    from launch.cli.show_search import show
     from launch.errors import LaunchError
     from launch.launchers import get_launcher
+    from launch.search.plan import is_search
 
-    found = one_run(open_ledger(args), args)
+    ledger = open_ledger(args)
+    found = one_run(ledger, args)
+    if is_search(found):
+        return show(ledger, found, follow=args.follow) or 0
     if found.is_sweep:
         raise LaunchError(f"{found.title} is a sweep. Give one of its runs; see lakesight runs.")
     launcher = get_launcher(found.handle.launcher)

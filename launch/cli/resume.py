@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "go on with a failed or canceled run, in its folder and its MLflow run"
+HELP = "go on with a failed or canceled run, in its folder and its MLflow run; or with a search"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +22,18 @@ def run(args: argparse.Namespace) -> int:
         LakesightError: no such run, or it has not ended.
     """
     from launch.cli.open_ledger import one_run, open_ledger
+    from launch.cli.show_search import show
     from launch.cli.submit import follow_to_the_end
+    from launch.search.plan import is_search
+    from launch.search.start import go_on
     from launch.submit import Submitter
 
     ledger = open_ledger(args)
-    one = Submitter().resume(one_run(ledger, args), ledger)
+    found = one_run(ledger, args)
+    if is_search(found):
+        go_on(found, ledger)
+        print(f"goes on with {found.title} ({found.run_id[:8]})", flush=True)
+        return (show(ledger, found, follow=True) or 0) if args.follow else 0
+    one = Submitter().resume(found, ledger)
     print(f"goes on with {one.title} ({one.handle.run_id[:8]}): {one.handle.folder}", flush=True)
     return (follow_to_the_end(one) or 0) if args.follow else 0

@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
         LakesightError: the ledger can't be read.
     """
     from launch.cli.open_ledger import open_ledger
+    from launch.ledger import REASON
+    from launch.search.plan import is_search
     from launch.watch import Watch
 
     ledger = open_ledger(args)
@@ -42,13 +44,16 @@ def run(args: argparse.Namespace) -> int:
     rows: list[dict[str, object]] = []
     for one in runs[: max(args.limit, 1)]:
         status = statuses[one.run_id]
+        parent = "search" if is_search(one) else "sweep"
         row: dict[str, object] = {
             "run_id": one.run_id,
             "title": one.title,
             "state": str(status.state),
         }
-        row |= {"experiment": one.experiment, "launcher": one.handle.launcher or "sweep"}
-        row |= {"user": one.user, "folder": one.handle.folder, "reason": status.reason}
+        row |= {"experiment": one.experiment, "launcher": one.handle.launcher or parent}
+        # Of a sweep also what came of it.
+        reason = status.reason or (one.tags.get(REASON, "") if one.is_sweep else "")
+        row |= {"user": one.user, "folder": one.handle.folder, "reason": reason}
         times = {"submitted_at": one.submitted_at, "ended_at": status.ended_at}
         rows.append({**row, **times, "attempt": status.attempt, "parent": one.parent})
     if args.json:

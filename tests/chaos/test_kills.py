@@ -43,8 +43,9 @@ def wait_for_moment(run: chaos.Run, whole: chaos.Outcome, chance: random.Random)
     if share < _STARTING:
         pause_s = share / _STARTING * whole.starting_s
         until = run.submitted_at + pause_s
-        there = run.wait(lambda: time.monotonic() > until)
-        text = f"{pause_s:.2f} s after submission"
+        # This one may start faster than the undisturbed one did.
+        there = run.wait(lambda: time.monotonic() > until or run.step() > 0)
+        text = f"{time.monotonic() - run.submitted_at:.2f} s after submission"
     else:
         step = 1 + int((share - _STARTING) / (1 - _STARTING) * chaos.STEPS)
         there = run.wait(lambda: run.step() >= step)

@@ -16,7 +16,7 @@ OURS = [
     info.name
     for info in pkgutil.walk_packages(launch.__path__, "launch.")
     if info.name.split(".")[1] in {"base", "cli", "clock", "errors", "launchers", "ledger"}
-    or info.name.split(".")[1] in {"local", "stage", "states", "submit", "sweep", "watch"}
+    or info.name.split(".")[1] in {"local", "search", "stage", "states", "submit", "sweep", "watch"}
 ]
 RUN = "import sys; {}; print(' '.join({{m.partition('.')[0] for m in sys.modules}}))"
 

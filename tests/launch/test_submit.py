@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,33 @@ def test_a_sweep_is_runs_under_a_parent(submitter, ledger, platform):
     assert found[sweep.run_id].state is RunState.SUCCEEDED
     assert "4 of 4" in found[sweep.run_id].reason
     assert ledger.get(sweep.run_id).mlflow_status == "FINISHED"
+
+
+def test_a_sweep_whose_submitter_died_is_closed_with_its_reason(submitter, ledger, platform):
+    platform.clock.advance(time.time() - platform.clock.now())  # MLflow has its own
+    taken = []
+
+    class Dying(FakeLauncher):
+        def submit(self, spec):
+            if taken:
+                raise KeyboardInterrupt
+            taken.append(spec)
+            return super().submit(spec)
+
+    submitter.launchers = lambda _: Dying(platform)
+    with pytest.raises(KeyboardInterrupt):
+        submitter.sweep([*SMALL, "seed=1,2,3"])
+    sweep = next(run for run in ledger.runs() if run.is_sweep)
+    looked = watch(ledger, platform).look(ledger.runs())
+    assert looked[sweep.run_id].state is RunState.RUNNING  # the next may be coming
+    platform.clock.advance(300)
+    # Who looks at the parent only does not close it while a run of it is open.
+    assert not watch(ledger, platform).look([sweep])[sweep.run_id].state.is_final
+    watch(ledger, platform).look(ledger.runs())  # the one that was not handed over is lost
+    platform.clock.advance(300)
+    found = watch(ledger, platform).look(ledger.runs())[sweep.run_id]
+    assert found.state is RunState.FAILED
+    assert "only 2 of 3 runs were submitted" in found.reason
 
 
 def test_a_sweep_with_a_fault_submits_nothing(submitter, ledger):

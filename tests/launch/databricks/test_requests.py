@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
@@ -67,8 +68,23 @@ def spec(*overrides: str, **more: Any) -> NodeSpec:
     return NodeSpec(run=run, volume=VOLUME, **more)
 
 
-def job_of(request: dict[str, Any]) -> Job:
-    """Return the request as a job of a bundle; the model refuses unknown fields and bad enums."""
+@pytest.fixture
+def job_of(bundle_faults) -> Callable[[dict[str, Any]], Job]:
+    """Return a request as a job of a bundle: its model refuses unknown fields and bad enums.
+
+    So does the JSON schema of Databricks' command line, where there is one.
+    """
+
+    def make(request: dict[str, Any]) -> Job:
+        body = body_of(request)
+        if bundle_faults is not None:
+            assert bundle_faults({"resources": {"jobs": {"train": body}}}) == []
+        return Job.from_dict(body)
+
+    return make
+
+
+def body_of(request: dict[str, Any]) -> dict[str, Any]:
     body = {key: value for key, value in request.items() if key not in ONE_TIME}
     body["name"] = request["run_name"]
     body["queue"] = request["queue"].as_dict()
@@ -79,18 +95,22 @@ def job_of(request: dict[str, Any]) -> Job:
     for key in ("email_notifications", "webhook_notifications", "run_as"):
         if key in body:
             body[key] = body[key].as_dict()
-    return Job.from_dict(body)
+    return body
 
 
 ONE_TIME = ("run_name", "idempotency_token", "access_control_list")
 
 
-def test_the_oracle_refuses_what_is_wrong() -> None:
+def test_the_oracle_refuses_what_is_wrong(workspace, bundle_faults) -> None:
+    if bundle_faults is not None:
+        body = body_of(task.submit(workspace, spec(), CODE))
+        body["tasks"][0]["new_cluster"]["num_worker"] = 1
+        assert bundle_faults({"resources": {"jobs": {"train": body}}})
     with pytest.raises((TypeError, ValueError)):
         Job.from_dict({"name": "x", "tasks": [{"task_key": "a", "new_clusters": {}}]})
 
 
-def test_a_cluster_has_what_was_asked_for_and_nothing_else(workspace) -> None:
+def test_a_cluster_has_what_was_asked_for_and_nothing_else(workspace, job_of) -> None:
     request = task.submit(workspace, spec("compute.num_devices=4"), CODE)
     job = job_of(request)
     assert job.name == "a run"
@@ -143,7 +163,7 @@ def test_a_cluster_has_what_was_asked_for_and_nothing_else(workspace) -> None:
     assert len(request["idempotency_token"]) == 64
 
 
-def test_every_setting_of_a_cluster_arrives(workspace) -> None:
+def test_every_setting_of_a_cluster_arrives(workspace, job_of) -> None:
     request = task.submit(
         workspace,
         spec(
@@ -191,13 +211,15 @@ def test_every_setting_of_a_cluster_arrives(workspace) -> None:
     workspace.clusters.list_node_types.assert_not_called()
 
 
-def test_several_machines_train_besides_the_driver(workspace) -> None:
+def test_several_machines_train_besides_the_driver(workspace, job_of) -> None:
     words = (
         "compute.num_workers=2",
         "compute.num_devices=8",
         "compute.driver_node_type_id=m5d.xlarge",
     )
-    cluster = task.submit(workspace, spec(*words), CODE)["tasks"][0].new_cluster
+    request = task.submit(workspace, spec(*words), CODE)
+    job_of(request)
+    cluster = request["tasks"][0].new_cluster
     assert (cluster.num_workers, cluster.node_type_id) == (2, "g5.12xlarge")
     assert cluster.driver_node_type_id == "m5d.xlarge"
     assert "ResourceClass" not in cluster.custom_tags
@@ -220,7 +242,7 @@ def test_a_pool_says_which_machine(workspace) -> None:
         ("is_gcp", "gcp_attributes", "PREEMPTIBLE_GCP"),
     ],
 )
-def test_spot_machines_are_called_by_the_clouds_names(workspace, cloud, key, value) -> None:
+def test_spot_machines_are_called_by_the_clouds_names(workspace, job_of, cloud, key, value) -> None:
     setattr(workspace.config, cloud, True)
     words = ("compute.availability=SPOT", "compute.node_type_id=x")
     request = task.submit(workspace, spec(*words), CODE)
@@ -228,9 +250,10 @@ def test_spot_machines_are_called_by_the_clouds_names(workspace, cloud, key, val
     assert request["tasks"][0].new_cluster.as_dict()[key]["availability"] == value
 
 
-def test_serverless_gpus_install_what_a_cluster_would(workspace) -> None:
+def test_serverless_gpus_install_what_a_cluster_would(workspace, job_of) -> None:
     words = ("compute=databricks_serverless", "compute.hardware_accelerator=GPU_8xH100")
     request = task.submit(workspace, spec(*words, "compute.num_devices=8"), CODE)
+    assert job_of(request).environments
     one = request["tasks"][0].as_dict()
     assert one["compute"] == {"hardware_accelerator": "GPU_8xH100"}
     assert "new_cluster" not in one

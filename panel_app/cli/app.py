@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: the port is taken, or the ledger or the theme can't be used.
     """
     from cvcore.errors import ConfigError
+    from launch.databricks.app_host import origins
 
     if not 0 <= args.port <= 65535:
         raise ConfigError(f"--port {args.port}: give 0 (any free one) to 65535.")
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             args.address,
             args.open,
             args.behind_proxy,
-            tuple(args.origin),
+            tuple(args.origin) or origins(),
             args.theme,
             args.tracking_uri,
             tuple(args.root),

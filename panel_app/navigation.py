@@ -36,6 +36,7 @@ class Entry:
 
 
 ENTRIES = (
+    Entry("configure", "Configure", "tune", "panel_app.pages.configure.page", "ConfigurePage"),
     Entry("history", "History", "history", "panel_app.pages.history", "HistoryPage"),
     Entry("run", "", "", "panel_app.pages.run", "RunPage", below="history"),
 )

@@ -1,6 +1,7 @@
 """Fixtures of every test: no network, one thread per process, tracking in a temporary folder."""
 
 import os
+import tempfile
 
 # Before any import of torch or transformers: two xdist workers share two cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -10,6 +11,8 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.pop("LAKESIGHT_CONF_PATH", None)
+# Recipes of whoever runs the tests are not theirs.
+os.environ["XDG_CONFIG_HOME"] = f"{tempfile.gettempdir()}/lakesight-tests-no-config"
 
 from pathlib import Path
 

@@ -145,9 +145,11 @@ def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namesp
 
 def _add_conf_dirs(folders: list[str]) -> None:
     """Make the folders known to whatever composes in this process and in those it starts."""
-    from cvcore.config.paths import CONF_PATH_VARIABLE
+    from cvcore.config.paths import CONF_PATH_VARIABLE, default_conf_dir
 
     known = os.environ.get(CONF_PATH_VARIABLE)
+    if not known and default_conf_dir().is_dir():
+        known = str(default_conf_dir())
     os.environ[CONF_PATH_VARIABLE] = os.pathsep.join([*([known] if known else []), *folders])
 
 

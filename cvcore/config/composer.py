@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from cvcore.config.check import check, check_model, complete
 from cvcore.config.keys import groups
 from cvcore.config.overrides import assign
-from cvcore.config.paths import conf_dir, user_conf_dirs
+from cvcore.config.paths import conf_dir, default_conf_dir, user_conf_dirs
 from cvcore.config.schema import Config
 from cvcore.config.store import register
 from cvcore.config.translate import Translatable, from_hydra
@@ -45,7 +45,7 @@ class Composer:
 
         Args:
             search_path: folders laid out like `conf/`; their options add to ours and cannot
-                replace them. None reads the environment variable `LAKESIGHT_CONF_PATH`.
+                replace them. None: as `user_conf_dirs` finds them.
 
         Raises:
             ConfigError: one of them is not a folder.
@@ -81,16 +81,28 @@ class Composer:
             UnknownOption: no such option, or a model of another task.
             ConfigError: a file of the user cannot be composed.
         """
+        return self._composed(overrides)[0]
+
+    def choices(self, overrides: Sequence[str] = ()) -> Mapping[str, str]:
+        """Return the option of each group that overrides come to, those of recipes included.
+
+        Raises:
+            ConfigError: as `compose`.
+        """
+        found = self._composed(overrides)[1]
+        return {group: found[group] for group in groups() if group in found}
+
+    def _composed(self, overrides: Sequence[str]) -> tuple[DictConfig, Mapping[str, str]]:
         options = self.all_options()
         check(overrides, options)
         texts = tuple(complete(overrides))
         try:
             with _LOCK:
-                composed, model = _compose(self.search_path, texts, self._stamp())
+                composed, chosen = _compose(self.search_path, texts, self._stamp())
         except Translatable as error:
             raise from_hydra(error, options) from None
-        check_model(model, OmegaConf.select(composed, "task.kind"), options["model"])
-        return composed
+        check_model(chosen["model"], OmegaConf.select(composed, "task.kind"), options["model"])
+        return composed, chosen
 
     def load(self, overrides: Sequence[str] = ()) -> Config:
         """Return the typed, checked configuration that core code takes.
@@ -102,7 +114,8 @@ class Composer:
 
     def command(self, overrides: Sequence[str] = (), verb: str = "train") -> str:
         """Return the shell command that does the same."""
-        folders = [part for folder in self.search_path for part in ("--config-dir", str(folder))]
+        needed = [folder for folder in self.search_path if folder != default_conf_dir()]
+        folders = [part for folder in needed for part in ("--config-dir", str(folder))]
         return " ".join(map(_shell, ["lakesight", verb, *folders, *overrides]))
 
     def _folders(self) -> list[Path]:
@@ -137,8 +150,8 @@ def _options(folder: Path, group: str) -> Iterator[str]:
 @lru_cache(maxsize=128)
 def _compose(
     search_path: tuple[Path, ...], overrides: tuple[str, ...], _stamp: tuple[tuple[str, int], ...]
-) -> tuple[DictConfig, str]:
-    """Return the configuration and the chosen model. The caller holds the lock."""
+) -> tuple[DictConfig, Mapping[str, str]]:
+    """Return the configuration and the option of each group. The caller holds the lock."""
     register()
     where = [assign("hydra.searchpath", [f"file://{folder}" for folder in search_path])]
     state = GlobalHydra.instance()
@@ -153,8 +166,8 @@ def _compose(
             )
     finally:
         GlobalHydra.instance().hydra = outer  # leaving the block has put another object there
-    model = str(composed.hydra.runtime.choices.model)
+    chosen = {str(group): str(one) for group, one in composed.hydra.runtime.choices.items()}
     with flag_override(composed, "struct", False):
         del composed["hydra"]
     OmegaConf.set_readonly(composed, True)
-    return composed, model
+    return composed, chosen

@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from cvcore.config.schema import (
@@ -117,6 +118,7 @@ def subkeys(path: str) -> list[Key]:
     return list({item.path: item for item in found}.values())
 
 
+@lru_cache(maxsize=4096)
 def find(path: str) -> Key | None:
     """Return the key at a dotted path, or the free mapping or list that holds the path."""
     parent, _, _ = path.rpartition(".")

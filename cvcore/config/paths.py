@@ -14,6 +14,15 @@ CONF_PATH_VARIABLE = "LAKESIGHT_CONF_PATH"
 """Environment variable with the user's conf folders, separated as in PATH."""
 
 
+def default_conf_dir() -> Path:
+    """Return the conf folder of the user where no other is given: it need not exist.
+
+    `$XDG_CONFIG_HOME/lakesight/conf`, else `~/.config/lakesight/conf`.
+    """
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser().absolute() / "lakesight" / "conf"
+
+
 def conf_dir() -> Path:
     """Return our conf folder: `cvcore/_conf` in an installed wheel, `conf/` in a checkout."""
     installed = PACKAGE / "_conf"
@@ -24,15 +33,17 @@ def user_conf_dirs(folders: Sequence[str | Path] | None = None) -> tuple[Path, .
     """Return the user's conf folders as absolute paths.
 
     Args:
-        folders: the folders; None reads `LAKESIGHT_CONF_PATH`.
+        folders: the folders; None reads `LAKESIGHT_CONF_PATH`, and where that is unset takes the
+            default folder if it is there.
 
     Raises:
         ConfigError: one of them is not a folder.
     """
     if folders is None:
-        folders = [
-            part for part in os.environ.get(CONF_PATH_VARIABLE, "").split(os.pathsep) if part
-        ]
+        given = os.environ.get(CONF_PATH_VARIABLE, "")
+        folders = [part for part in given.split(os.pathsep) if part]
+        if not folders and default_conf_dir().is_dir():
+            folders = [default_conf_dir()]
     found = []
     for folder in folders:
         path = Path(folder).expanduser().absolute()

@@ -9,9 +9,10 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -20,9 +21,11 @@ from cvcore.config.keys import find
 from cvcore.config.schema import Config
 from cvcore.config.validate import faults, plain, typed
 from cvcore.errors import ConfigError
+from panel_app.forms.recipe import Recipe
 
 DELAY_S = 0.2
 _KEPT = 64
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True)
@@ -33,29 +36,53 @@ class Composed:
         values: dotted key -> value, free mappings whole; empty if it could not be composed.
         faults: dotted key -> sentence; the key "" is the whole recipe.
         command: the shell command that does the same.
+        overrides: what was composed.
+        given: the values that the chosen options alone give.
+        choices: group -> its option.
+        text: the configuration as YAML.
     """
 
     values: Mapping[str, Any]
     faults: Mapping[str, str]
     command: str
+    overrides: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
 
 
 def compose(composer: Composer, overrides: Sequence[str]) -> Composed:
     """Return what overrides compose to; blocks for 0.1 s: call it in a thread."""
-    command = composer.command(overrides)
+    found = Composed({}, {}, composer.command(overrides), tuple(overrides))
     try:
         raw = composer.compose(overrides)
+        nested = plain(raw)
     except ConfigError as error:
-        return Composed({}, {_key_in(str(error)): str(error)}, command)
-    try:
-        values = flat(plain(raw))
-    except ConfigError as error:
-        return Composed({}, {_key_in(str(error)): str(error)}, command)
+        return replace(found, faults={_key_in(str(error)): str(error)})
+    found = replace(
+        found,
+        values=flat(nested),
+        choices=composer.choices(overrides),
+        text=yaml.dump(nested, Dumper=_DUMPER, sort_keys=False, allow_unicode=True),
+    )
     try:
         typed(raw)
     except ConfigError as error:
-        return Composed(values, _by_key(raw, str(error)), command)
-    return Composed(values, {}, command)
+        return replace(found, faults=_by_key(raw, str(error)))
+    return found
+
+
+def answer(composer: Composer, overrides: Sequence[str]) -> Composed:
+    """Return what a recipe's overrides compose to, those left out that change nothing; blocks."""
+    recipe = Recipe.from_overrides(overrides, composer.all_options())
+    ask = give(composer)
+    try:
+        given = ask(recipe.selections())
+        fewest = recipe.to_overrides(ask)
+    except ConfigError:
+        # The sentence is that of composing all of it.
+        return compose(composer, overrides)
+    return replace(compose(composer, fewest), given=given)
 
 
 def give(composer: Composer) -> Callable[[Sequence[str]], Mapping[str, Any]]:
@@ -151,6 +178,6 @@ def in_thread(composer: Composer) -> Callable[[tuple[str, ...]], Awaitable[Compo
     """Return the function for `Live` that composes in a thread."""
 
     async def work(overrides: tuple[str, ...]) -> Composed:
-        return await asyncio.to_thread(compose, composer, overrides)
+        return await asyncio.to_thread(answer, composer, overrides)
 
     return work

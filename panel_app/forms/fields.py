@@ -1,11 +1,10 @@
-"""A key of the schema as a `param.Parameter`, and its values as text and back. Pure functions."""
+"""A key of the schema as a field of a form, and its values as text and back. Pure functions."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import param
 import yaml
 
 from cvcore.config.keys import Key
@@ -13,24 +12,48 @@ from cvcore.config.overrides import quote
 from cvcore.config.validate import fault_of
 from cvcore.errors import OverrideError
 
-BASIC, ADVANCED = 1.0, 2.0
-"""Precedence of a field: shown always, or on request."""
-
 BY_OPTION = ("task.kind", "data.reader", "compute.kind", "compute.way")
 """Keys that say which option of their group was chosen: shown, never set by hand."""
 
-_MISSING = "???"
+# Of a model of the catalogue they are known; a person says them of weights of their own.
+_FACTS = ("model.licence", "model.licence_note", "model.description", "model.params_m")
+_ROWS = ("list[int]", "list[float]", "list[str]")
+_UNITS = ("s", "m", "gib", "px")
+_WORDS = {
+    "lr": "LR",
+    "ema": "EMA",
+    "id": "ID",
+    "uri": "URI",
+    "hflip": "horizontal flip",
+    "vflip": "vertical flip",
+    "cpu": "CPU",
+    "gpu": "GPU",
+    "ssh": "SSH",
+    "adam": "Adam",
+    "beta1": "beta 1",
+    "beta2": "beta 2",
+    "num": "number of",
+    "dir": "folder",
+    "aws": "AWS",
+    "gcp": "GCP",
+    "grad": "gradient",
+    "params": "parameters",
+    "max": "maximum",
+    "min": "minimum",
+    "conf": "configuration",
+    "config": "configuration",
+    "std": "standard deviation",
+    "addr": "address",
+    "dataloader": "data loader",
+    "env": "environment",
+    "vars": "variables",
+}
 _KINDS = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
     "str": "a text",
 }
-
-
-def attribute(path: str) -> str:
-    """Return the name of a form's attribute for a path in its group, e.g. `recipe__ema_decay`."""
-    return path.replace(".", "__")
 
 
 def base_type(key: Key) -> str:
@@ -43,38 +66,64 @@ def is_optional(key: Key) -> bool:
     return key.type.endswith("| None")
 
 
-def parameter_of(key: Key) -> param.Parameter:
-    """Return the parameter of a key: help, unit, bounds, choices, basic or advanced."""
+def is_advanced(key: Key) -> bool:
+    """Whether a form shows the field on request only."""
+    return bool(key.info and key.info.advanced) or key.path in _FACTS or key.path.count(".") > 1
+
+
+def title_of(key: Key) -> str:
+    """Return what a person calls the field.
+
+    Example:
+        >>> from cvcore.config.keys import find
+        >>> title_of(find("optim.lr_scheduler_type"))
+        'LR scheduler type'
+    """
+    words = key.path.rpartition(".")[2].split("_")
+    # The unit stands behind the field.
+    if len(words) > 1 and words[-1] in _UNITS and key.info and key.info.unit:
+        words = words[:-1]
+    text = " ".join(_WORDS.get(word, word) for word in words)
+    return text[:1].upper() + text[1:]
+
+
+def spec_of(key: Key) -> dict[str, Any]:
+    """Return what the browser needs to show a field; JSON-able."""
     info = key.info
-    bounds: Any = info.bounds if info else None
-    default = None if key.default == _MISSING else key.default
-    shared: dict[str, Any] = {
-        "default": default,
-        "doc": info.help if info else "",
-        "label": label_of(key),
-        "precedence": ADVANCED if info and info.advanced else BASIC,
-        "allow_None": is_optional(key) or default is None,
-    }
     kind = base_type(key)
-    if info and info.choices:
-        choices = [*info.choices, *([None] if shared["allow_None"] else [])]
-        return param.Selector(**shared, objects=choices)
+    choices = [str(one) for one in info.choices] if info and info.choices else []
     if kind == "bool":
-        return param.Boolean(**shared)
-    if kind == "int":
-        return param.Integer(**shared, bounds=bounds)
-    if kind == "float":
-        return param.Number(**shared, bounds=bounds)
-    if key.is_list:
-        return param.List(**shared)
-    return param.Dict(**shared) if key.is_mapping else param.String(**shared)
+        choices = ["true", "false"]
+    control = "text"
+    if kind == "bool" and not is_optional(key):
+        control = "switch"
+    elif choices:
+        control = "choice"
+    elif key.is_mapping or (key.is_list and kind not in _ROWS):
+        control = "area"
+    elif kind in ("int", "float"):
+        control = "number"
+    return {
+        "key": key.path,
+        "label": title_of(key),
+        "unit": (info.unit if info else "") or "",
+        "help": info.help if info else "",
+        "range": _range_of(key),
+        "control": control,
+        "choices": choices,
+        "optional": is_optional(key),
+        "advanced": is_advanced(key),
+        "part": key.path.split(".")[1] if key.path.count(".") > 1 else "",
+    }
 
 
-def label_of(key: Key) -> str:
-    """Return what the field is called: the key's own name, and its unit in brackets."""
-    last = key.path.rpartition(".")[2]
-    unit = key.info.unit if key.info else None
-    return f"{last} [{unit}]" if unit else last
+def _range_of(key: Key) -> str:
+    low, high = (key.info.bounds if key.info else None) or (None, None)
+    if low is not None and high is not None:
+        return f"{low:,} to {high:,}"
+    if low is not None:
+        return f"at least {low:,}"
+    return "" if high is None else f"at most {high:,}"
 
 
 def convert(key: Key, value: Any) -> Any:
@@ -134,6 +183,8 @@ def to_text(value: Any) -> str:
     """Return a value as `from_text` reads it."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list | dict):
         return yaml.safe_dump(
             value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6

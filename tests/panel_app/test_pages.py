@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.slow]
 def test_a_run_is_found_opened_and_left_again(page, server, ledger) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(server.url)
+    page.goto(f"{server.url}?page=history")
     page.get_by_text("3 runs, 1 running").wait_for()
     page.get_by_role("link", name="third").wait_for()
     page.get_by_label("Search").press_sequentially("first")
@@ -32,7 +32,7 @@ def test_a_run_is_found_opened_and_left_again(page, server, ledger) -> None:
 def test_text_of_users_is_never_markup(page, server, ledger) -> None:
     page.goto(f"{server.url}?page=run&run={ledger[1][NASTY]}")
     page.get_by_role("heading", name=NASTY).wait_for()
-    page.goto(server.url)
+    page.goto(f"{server.url}?page=history")
     page.get_by_role("link", name=NASTY).wait_for()
     page.goto(f"{server.url}?page={NASTY}")
     page.get_by_text("There is no such page").wait_for()

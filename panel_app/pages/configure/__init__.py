@@ -1,0 +1,1 @@
+"""The Configure page: forms of every group, what they compose to, recipes, estimates, the launch."""

@@ -1,0 +1,56 @@
+"""The models of a task as a table to choose from: size, input, licence, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import panel as pn
+import param
+
+from cvcore.config.catalogue import Entry
+from panel_app.forms.view import STYLE
+
+_HERE = Path(__file__).parent
+
+
+class Catalogue(pn.custom.JSComponent):
+    """A table of models with search; a click or Enter chooses one."""
+
+    models = param.List(default=[], doc="What `row` returns, of each.")
+    value = param.String(default="", doc="Option of the one that is chosen.")
+
+    _esm = _HERE / "catalogue.js"
+    _stylesheets: ClassVar[list[str]] = [
+        STYLE,
+        (_HERE / "catalogue.css").read_text(encoding="utf-8"),
+    ]
+
+    def __init__(self, chosen: Callable[[str], None], **params: Any) -> None:
+        """Take whom to tell which model a person chose."""
+        super().__init__(**{"sizing_mode": "stretch_width", "margin": (0, 0, 16, 0), **params})
+        self._chosen = chosen
+
+    def _handle_msg(self, msg: Any) -> None:
+        if any(row["option"] == msg for row in self.models):
+            self._chosen(str(msg))
+
+
+def rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return models as the table shows them: the default first, then the smallest."""
+    ordered = sorted(entries, key=lambda one: (not one.is_default, one.params_m or 1e9, one.option))
+    return [
+        {
+            "option": one.option,
+            "title": one.option.rpartition("/")[2],
+            "about": one.description,
+            "params": one.params_m,
+            "input": " x ".join(map(str, one.image_size)),
+            "licence": one.licence,
+            "note": one.licence_note,
+            "weights": one.checkpoint or "",
+            "is_default": one.is_default,
+        }
+        for one in ordered
+    ]

@@ -1,0 +1,92 @@
+"""What the form comes to: summary, faults, the launch; the command, the configuration and more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from panel_app.context import Context
+from panel_app.forms.editor import Editor
+from panel_app.forms.view import Nav
+from panel_app.pages.configure.code import Code
+from panel_app.pages.configure.launch import Launch
+
+_TABS = {"command": "Command", "yaml": "YAML"}
+
+
+class Result:
+    """The right side of the page."""
+
+    def __init__(self, context: Context, editor: Editor) -> None:
+        """Build it; the parts behind the tabs come when they are opened."""
+        self.context, self.editor = context, editor
+        self.launch = Launch(context, editor)
+        self.nav = Nav(label="What the form comes to", active="command", margin=(14, 0, 8, 0))
+        self.nav.items = [
+            {"key": key, "label": label, "faults": 0, "changed": False}
+            for key, label in _TABS.items()
+        ]
+        self.nav.param.watch(self._turned, "active")
+        self.parts: dict[str, Any] = {}
+        self.body = pmui.Column(sizing_mode="stretch_width")
+        self.view = pmui.Column(self.launch.view, self.nav, self.body, sizing_mode="stretch_width")
+        self._turned()
+
+    def show(self) -> None:
+        """Show what the editor holds."""
+        self.launch.show()
+        part = self.parts.get(self.nav.active)
+        if part is not None:
+            part.show()
+
+    def close(self) -> None:
+        """End what is under way."""
+        for part in self.parts.values():
+            part.close()
+
+    def _turned(self, *_: Any) -> None:
+        name = self.nav.active
+        if name not in self.parts:
+            self.parts[name] = _made(name, self.context, self.editor)
+            self.body.append(self.parts[name].view)
+        with pn.io.hold():
+            for key, part in self.parts.items():
+                part.view.visible = key == name
+            self.parts[name].show()
+
+
+class Text:
+    """The command or the configuration, to copy."""
+
+    def __init__(self, editor: Editor, *, is_yaml: bool) -> None:
+        """Build it."""
+        self.editor, self.is_yaml = editor, is_yaml
+        self.code = (
+            Code(label="the configuration", language="yaml", height_px=560)
+            if is_yaml
+            else Code(label="the command")
+        )
+        self.code.sizing_mode = "stretch_width"
+        self.view = pmui.Column(self.code, sizing_mode="stretch_width")
+
+    def show(self) -> None:
+        """Show the newest answer."""
+        text = self.editor.composed.text if self.is_yaml else command_of(self.editor)
+        if text or not self.is_yaml:
+            self.code.text = text
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def command_of(editor: Editor) -> str:
+    """Return the command line that submits what the form holds."""
+    verb = "submit -m" if editor.sweeps else "submit"
+    command = editor.composer.command(editor.overrides(), "submit")
+    return command.replace("submit", verb, 1)
+
+
+def _made(name: str, _context: Context, editor: Editor) -> Any:
+    return Text(editor, is_yaml=name == "yaml")

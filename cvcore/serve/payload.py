@@ -17,16 +17,41 @@ from numpy.typing import NDArray
 from cvcore.data.labels import LabelSpace
 from cvcore.data.records import ImageRef
 from cvcore.data.samples import Prediction
-from cvcore.errors import DataError
+from cvcore.errors import DataError, did_you_mean
+from cvcore.serve.outlines import polygons
 
 MAX_IMAGE_BYTES = 16 * 2**20
 """An endpoint takes no larger request. Source: Databricks Model Serving limits."""
 
+MAX_ANSWER_BYTES = 16 * 2**20
+"""Nor does it give a larger answer."""
 
-def image_ref(value: Any) -> ImageRef:
+MASKS = ("rle", "polygon", "none")
+"""How the masks of objects are written: compressed COCO RLE, COCO polygons, not at all."""
+
+
+def check_masks(masks: str) -> str:
+    """Return how masks are written, if it is one of `MASKS`.
+
+    Raises:
+        DataError: it is none.
+    """
+    if masks not in MASKS:
+        raise DataError(
+            f"masks={masks!r} is no way to write masks. Choices: {', '.join(MASKS)}."
+            f"{did_you_mean(masks, MASKS)}"
+        )
+    return masks
+
+
+def image_ref(value: Any, name: str = "<bytes>") -> ImageRef:
     """Return the encoded image of one input cell: bytes, or base64 text (a data URL too).
 
     A path or URL is not an image here: a served model reads no file and fetches nothing.
+
+    Args:
+        value: of the cell.
+        name: what messages about its pixels call it.
 
     Raises:
         DataError: not bytes or base64, empty, or larger than MAX_IMAGE_BYTES.
@@ -53,7 +78,7 @@ def image_ref(value: Any) -> ImageRef:
             f"the image has {len(data):,} bytes; at most {MAX_IMAGE_BYTES:,} are taken. Send a "
             "smaller or stronger compressed image."
         )
-    return ImageRef(data=data)
+    return ImageRef(data=data, name=name)
 
 
 def answer(
@@ -63,6 +88,7 @@ def answer(
     score_threshold: float,
     class_thresholds: Mapping[str, float] | None = None,
     top_k: int = 5,
+    masks: str = "rle",
 ) -> dict[str, Any]:
     """Return a prediction as JSON-able values.
 
@@ -73,10 +99,12 @@ def answer(
         score_threshold: objects and segments below are left out.
         class_thresholds: by class name, instead of `score_threshold`.
         top_k: classes given (classification).
+        masks: one of `MASKS`.
 
     Returns:
         {"size": [H, W]} and, by task: "classes" [{label, score}]; "objects" [{label, score,
-        box [x1, y1, x2, y2] in pixels, mask (compressed COCO RLE)}]; "segments" [{id, label,
+        box [x1, y1, x2, y2] in pixels, mask (compressed COCO RLE) or polygons [[x1, y1, ...],
+        ...]}]; "segments" [{id, label,
         score}] and "segment_map" (PNG, base64, id as R + 256 G + 256^2 B); "label_map" (PNG,
         base64, class index) and "classes" [{label, fraction}].
     """
@@ -88,7 +116,8 @@ def answer(
             for i in order
         ]
     if prediction.boxes_N4 is not None:
-        result["objects"] = _objects(prediction, labels, score_threshold, class_thresholds or {})
+        own = class_thresholds or {}
+        result["objects"] = _objects(prediction, labels, score_threshold, own, masks)
     if prediction.segment_ids_HW is not None:
         result |= _segments(prediction, labels)
     elif prediction.semantic_HW is not None:
@@ -107,6 +136,7 @@ def _objects(
     labels: LabelSpace,
     threshold: float,
     class_thresholds: Mapping[str, float],
+    masks: str,
 ) -> list[dict[str, Any]]:
     assert prediction.boxes_N4 is not None
     assert prediction.labels_N is not None
@@ -122,7 +152,9 @@ def _objects(
             "score": round(score, 6),
             "box": [round(float(v), 2) for v in prediction.boxes_N4[i]],
         }
-        if prediction.masks is not None:
+        if prediction.masks is not None and masks == "polygon":
+            item["polygons"] = polygons(prediction.masks[i])
+        elif prediction.masks is not None and masks == "rle":
             rle = prediction.masks[i]
             counts = rle["counts"]
             item["mask"] = {

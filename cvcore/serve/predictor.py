@@ -55,15 +55,19 @@ class Predictor:
 
     def batch(self, images: Sequence[NDArray[np.uint8]]) -> tuple[dict[str, Any], list[Truth]]:
         """Return the model's inputs (on the device) and the empty truths of uint8 RGB images."""
-        items: list[Encoded] = []
-        truths: list[Truth] = []
-        for i, image_HW3 in enumerate(images):
-            size_hw = (image_HW3.shape[0], image_HW3.shape[1])
-            sample = self._fit(Sample(i, image_HW3, Target(), f"image {i}", size_hw))
-            items.append(Encoded(pixels_of(sample), {}))
-            truths.append(Truth(i, size_hw, Target()))
+        fitted = [self.fit(image_HW3, i) for i, image_HW3 in enumerate(images)]
+        return self.inputs([item for item, _ in fitted]), [truth for _, truth in fitted]
+
+    def fit(self, image_HW3: NDArray[np.uint8], image_id: int = 0) -> tuple[Encoded, Truth]:
+        """Return an image at the model's size, and what leads back to its own; thread-safe."""
+        size_hw = (image_HW3.shape[0], image_HW3.shape[1])
+        sample = self._fit(Sample(image_id, image_HW3, Target(), f"image {image_id}", size_hw))
+        return Encoded(pixels_of(sample), {}), Truth(image_id, size_hw, Target())
+
+    def inputs(self, items: Sequence[Encoded]) -> dict[str, Any]:
+        """Return the model's inputs (on the device) of fitted images."""
         pixels_B3HW = stack_pixels(items)
-        inputs = {
+        return {
             "pixel_values": normalise(
                 pixels_B3HW.to(self.device, non_blocking=True),
                 self.artifact.model.image_mean,
@@ -71,19 +75,22 @@ class Predictor:
                 self.model.dtype,
             )
         }
-        return inputs, truths
 
-    @torch.inference_mode()
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
         """Return one prediction per image, at the image's own size, without a threshold.
 
         Args:
             images: uint8 [H, W, 3] RGB, of any sizes; they make one batch.
         """
-        if not images:
+        return self.predict_fitted([self.fit(image, i) for i, image in enumerate(images)])
+
+    @torch.inference_mode()
+    def predict_fitted(self, fitted: Sequence[tuple[Encoded, Truth]]) -> list[Prediction]:
+        """Return `predict` of what `fit` gave, which other threads can make meanwhile."""
+        if not fitted:
             return []
-        inputs, truths = self.batch(images)
-        return self.task.predict(self.model(**inputs), truths)
+        inputs = self.inputs([item for item, _ in fitted])
+        return self.task.predict(self.model(**inputs), [truth for _, truth in fitted])
 
     def stream(
         self,
@@ -115,22 +122,34 @@ class Predictor:
                 yield ref, image, replace(prediction, image_id=position)
 
     def answers(
-        self, refs: Sequence[ImageRef], score_threshold: float | None = None
+        self, refs: Sequence[ImageRef], score_threshold: float | None = None, masks: str = "rle"
     ) -> list[dict[str, Any]]:
         """Return `payload.answer` of each encoded image.
 
         Args:
             refs: encoded images.
             score_threshold: instead of the model's own (its class thresholds too).
+            masks: one of `payload.MASKS`.
         """
-        own = score_threshold is None
         return [
-            payload.answer(
-                prediction,
-                self.labels,
-                (image.shape[0], image.shape[1]),
-                self.artifact.score_threshold if score_threshold is None else score_threshold,
-                self.artifact.class_thresholds if own else {},
-            )
+            self.answer(prediction, (image.shape[0], image.shape[1]), score_threshold, masks)
             for _, image, prediction in self.stream(refs)
         ]
+
+    def answer(
+        self,
+        prediction: Prediction,
+        size_hw: tuple[int, int],
+        score_threshold: float | None = None,
+        masks: str = "rle",
+    ) -> dict[str, Any]:
+        """Return `payload.answer` with the model's labels and thresholds; see `answers`."""
+        own = score_threshold is None
+        return payload.answer(
+            prediction,
+            self.labels,
+            size_hw,
+            self.artifact.score_threshold if score_threshold is None else score_threshold,
+            self.artifact.class_thresholds if own else {},
+            masks=masks,
+        )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import cv2
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from cvcore.errors import DataError
@@ -46,20 +49,39 @@ class LakesightModel(mlflow.pyfunc.PythonModel):
         Args:
             context: MLflow's.
             model_input: a column `image`: encoded images as base64 text.
-            params: `score_threshold` (below 0: the model's own).
+            params: `score_threshold` (below 0: the model's own), `masks` (rle, polygon, none).
 
         Raises:
-            DataError: an image that can't be used; the message names the row.
+            MlflowException: an image or a parameter that can't be used, in a sentence that names the
+                row; a scoring server answers 400.
         """
-        threshold = float((params or {}).get("score_threshold", -1.0))
-        refs = []
-        for row, value in enumerate(model_input["image"]):
-            try:
-                refs.append(payload.image_ref(value))
-            except DataError as error:
-                raise DataError(f"row {row}: {error}") from error
-        answers = self.predictor.answers(refs, None if threshold < 0 else threshold)
-        return pd.DataFrame({"answer": [json.dumps(a) for a in answers]})
+        given = params or {}
+        threshold = float(given.get("score_threshold", -1.0))
+        with _bad_request():
+            masks = payload.check_masks(str(given.get("masks", payload.MASKS[0])))
+            refs = []
+            for row, value in enumerate(model_input["image"]):
+                try:
+                    refs.append(payload.image_ref(value, f"of row {row}"))
+                except DataError as error:
+                    raise DataError(f"row {row}: {error}") from error
+            answers = self.predictor.answers(refs, None if threshold < 0 else threshold, masks)
+            texts = [json.dumps(a) for a in answers]
+            if (size := sum(map(len, texts))) > payload.MAX_ANSWER_BYTES:
+                raise DataError(
+                    f"the answer has {size:,} bytes; at most {payload.MAX_ANSWER_BYTES:,} are given. "
+                    "Send fewer images at once, a higher score_threshold, or masks=none."
+                )
+        return pd.DataFrame({"answer": texts})
+
+
+@contextmanager
+def _bad_request() -> Iterator[None]:
+    """Raise a user's fault as what a scoring server answers with 400 and its message."""
+    try:
+        yield
+    except DataError as error:
+        raise MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE) from error
 
 
 def signature() -> ModelSignature:
@@ -67,7 +89,12 @@ def signature() -> ModelSignature:
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "image")]),
         outputs=Schema([ColSpec(DataType.string, "answer")]),
-        params=ParamSchema([ParamSpec("score_threshold", DataType.double, -1.0)]),
+        params=ParamSchema(
+            [
+                ParamSpec("score_threshold", DataType.double, -1.0),
+                ParamSpec("masks", DataType.string, payload.MASKS[0]),
+            ]
+        ),
     )
 
 
@@ -100,18 +127,35 @@ def log_model(folder: Path, uri: str, run_id: str, register_as: str | None = Non
         flavor=mlflow.pyfunc,
         run_id=run_id,
         model_id=logged.model_id,
-        python_model=str(Path(__file__).with_name("model_code.py")),
-        artifacts={ARTIFACT: str(folder)},
-        code_paths=[str(Path(__file__).parents[1])],
-        signature=signature(),
-        input_example=example(described.model.image_size),
-        pip_requirements=pinned(),
         registered_model_name=register_as,
-        metadata={
+        **_content(folder, described),
+    )
+    return str(info.model_uri)
+
+
+def save_model(folder: Path, target: Path) -> None:
+    """Write a saved model folder as an MLflow model, without any tracking server.
+
+    Args:
+        folder: what `artifact.save` wrote.
+        target: a new folder.
+    """
+    mlflow.pyfunc.save_model(path=str(target), **_content(folder, artifact.read(folder)))
+
+
+def _content(folder: Path, described: artifact.Artifact) -> dict[str, Any]:
+    """Return what both `log_model` and `save_model` put into the MLflow model."""
+    return {
+        "python_model": str(Path(__file__).with_name("model_code.py")),
+        "artifacts": {ARTIFACT: str(folder)},
+        "code_paths": [str(Path(__file__).parents[1])],
+        "signature": signature(),
+        "input_example": example(described.model.image_size),
+        "pip_requirements": pinned(),
+        "metadata": {
             "task": described.task.kind,
             "label_space": described.labels.hash,
             "licence": described.model.licence,
             "data_fingerprint": described.fingerprint,
         },
-    )
-    return str(info.model_uri)
+    }

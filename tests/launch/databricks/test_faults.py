@@ -205,6 +205,16 @@ def test_an_evicted_run_without_retries_says_so(ws, launchers, spec) -> None:
     assert "compute.max_retries" in status.reason
 
 
+def test_serverless_gpus_run_the_same_entry_point(ws, client, launchers, spec) -> None:
+    launcher = launchers()
+    compute = {"way": "serverless", "hardware_accelerator": "GPU_1xA10"}
+    handle = launcher.submit(spec("succeed", compute=compute))
+    assert until(launcher, handle).state is RunState.SUCCEEDED
+    (task,) = client.jobs.get_run(int(handle.external_id)).tasks
+    assert task.new_cluster is None
+    assert everything(launcher, handle).count(STARTED) == 1
+
+
 def test_a_limit_of_time_is_kept_and_told(ws, launchers, spec) -> None:
     launcher = launchers()
     status = until(launcher, launcher.submit(spec("sleep", "60", timeout_s=0.5, max_retries=2)))

@@ -69,9 +69,23 @@ def save(folder: Path, artifact: Artifact, model: Any, processor: Any) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
-    model.save_pretrained(folder, safe_serialization=True)
+    model.save_pretrained(folder, state_dict=_weights(model), safe_serialization=True)
     processor.save_pretrained(folder)
     write(folder, artifact)
+
+
+def _weights(model: Any) -> dict[str, Any]:
+    """Return a model's weights by name, each in memory of its own; a tied one stays tied.
+
+    DeepSpeed makes all of them views of one buffer. HF takes what shares a buffer for tied, and
+    leaves out all names that may be: the whole head of a RT-DETR or D-FINE.
+    """
+    copies: dict[int, Any] = {}
+    named = model.state_dict(keep_vars=True)
+    return {
+        name: copies.setdefault(id(value), value.detach().cpu().clone())
+        for name, value in named.items()
+    }
 
 
 def write(folder: Path, artifact: Artifact) -> None:

@@ -63,6 +63,37 @@ def offloads_optimizer(config: Config) -> bool:
     return str(zero.get("offload_optimizer", {}).get("device", "none")) == "cpu"
 
 
+_VECTOR_LINEAR = {"d_fine", "deimv2"}
+"""Model types that call `linear` with a vector, which the backward of ZeRO-3's own one can't do."""
+
+
+def autocasts_itself(config: Config) -> bool:
+    """Return whether DeepSpeed does the autocast, and HF is to leave the number format alone."""
+    return "torch_autocast" in (config.deepspeed.config or {})
+
+
+def deepspeed_dict(config: Config) -> dict[str, Any] | None:
+    """Return DeepSpeed's configuration; None without DeepSpeed.
+
+    "auto" in `torch_autocast` becomes what `trainer.precision` means here; HF fills every other
+    "auto". DeepSpeed's own `bf16` would cast the weights and not the buffers, which no model with batch
+    norms survives.
+    """
+    settings = copy.deepcopy(config.deepspeed.config)
+    if settings is None:
+        return None
+    if zero_stage(config) == 3 and model_type_of(config.model) in _VECTOR_LINEAR:
+        settings["zero_optimization"].setdefault("memory_efficient_linear", False)
+    if autocasts_itself(config):
+        autocast = settings["torch_autocast"]
+        dtype = AUTOCAST[precision(config)]
+        if autocast.get("enabled") == "auto":
+            autocast["enabled"] = dtype is not None
+        if autocast.get("dtype") == "auto":
+            autocast["dtype"] = str(dtype or torch.bfloat16).removeprefix("torch.")
+    return settings
+
+
 def check(config: Config) -> None:
     """Refuse what does not go together.
 
@@ -124,8 +155,8 @@ def training_arguments(
         "weight_decay": config.optim.weight_decay,
         "adam_beta1": config.optim.adam_beta1,
         "adam_beta2": config.optim.adam_beta2,
-        "bf16": formats == "bf16",
-        "fp16": formats == "fp16",
+        "bf16": formats == "bf16" and not autocasts_itself(config),
+        "fp16": formats == "fp16" and not autocasts_itself(config),
         "use_cpu": uses_cpu(config),
         "ddp_backend": "gloo" if uses_cpu(config) and is_distributed() else None,
         "activation_checkpointing": conf.gradient_checkpointing,
@@ -137,7 +168,7 @@ def training_arguments(
         "metric_for_best_model": config.task.metric,
         "greater_is_better": config.task.greater_is_better,
         "seed": config.seed,
-        "deepspeed": copy.deepcopy(config.deepspeed.config),
+        "deepspeed": deepspeed_dict(config),
         # What HF does by default and we do otherwise:
         "report_to": "none",
         "disable_tqdm": True,

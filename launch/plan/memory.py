@@ -1,11 +1,11 @@
 """How much of a device's memory a training takes, from what the probe counted.
 
 Bytes per parameter follow from who keeps what. Without DeepSpeed: weights, gradients and Adam's two
-moments in float32 (4 + 4 + 8), autocast on top. With DeepSpeed in 16 bit: weights (2), gradients (2)
+moments in float32 (4 + 4 + 8), autocast on top. With DeepSpeed the same weights (4) and gradients (4)
 and, in the optimizer, master weights, their gradients and two moments in float32 (4 + 4 + 8); each
 ZeRO stage splits one more of the three over the devices. For AdamW this is what DeepSpeed's own
-estimators say (2 + 18 / N for stage 2; for stage 3 they leave out the 16-bit gradients), which a test
-holds.
+estimators say, which count with 16-bit weights and gradients, and 2 bytes more for each; a test holds
+it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ CONTEXT_BYTES = int(0.8 * (1 << 30))
 """CUDA context, cuDNN and cuBLAS workspaces: assumed."""
 FRAGMENTATION = 0.10
 """Share of the activations that is lost between blocks or used for a moment: assumed."""
-_BUCKET_ELEMENTS = 500_000_000
-"""DeepSpeed's default `reduce_bucket_size`; counted here: it is allocated whole, however small the
-model (2.0 GB in fp32)."""
+_BUCKET_ELEMENTS = 50_000_000
+"""`reduce_bucket_size` of conf/deepspeed; it is allocated whole, however small the model, for each
+number format that gradients are sent in."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,10 @@ def estimate(
         # DistributedDataParallel copies the gradients into buckets.
         communication = 4 * trained if n > 1 else 0
     else:
-        width = 4 if precision == "fp32" else 2
-        parameters, gradients = width * total, width * trained
-        # Master weights and their gradients in float32, whatever the weights are in.
+        parameters, gradients = 4 * total, 4 * trained
+        # Master weights and their gradients: copies, though the weights are float32 too.
         optimizer = (8 * trained + moments) // n
-        communication = width * _BUCKET_ELEMENTS
+        communication = (4 if precision == "fp32" else 4 + 2) * _BUCKET_ELEMENTS
         if strategy != "zero1":
             gradients //= n
         if strategy.startswith("zero3"):
@@ -94,7 +93,7 @@ def estimate(
             communication += 4 * probe.largest_layer
         if strategy == "zero3_offload":
             parameters = optimizer = 0
-            gradients = width * probe.largest_layer
+            gradients = 4 * probe.largest_layer
     kept = probe.activations_of(precision)
     activations = kept.fixed_bytes + batch_size * kept.bytes_per_image
     return Memory(

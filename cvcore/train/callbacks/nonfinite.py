@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from cvcore.errors import TrainingError
 from cvcore.train import distributed
+from cvcore.train.arguments import precision
 from cvcore.train.trainer import LakesightTrainer
 
 
@@ -35,16 +36,16 @@ class StopOnNonFinite(TrainerCallback):
             return
         loss = self.trainer._tr_loss.item()
         if distributed.any_of(not math.isfinite(loss))[0]:
-            raise TrainingError(self._reason(args, state))
+            raise TrainingError(self._reason(state))
 
-    def _reason(self, args: TrainingArguments, state: TrainerState) -> str:
+    def _reason(self, state: TrainerState) -> str:
         parts = {
             name: value.item() if isinstance(value, torch.Tensor) else float(value)
             for name, value in self.trainer.loss_parts.items()
         }
         bad = [f"{name}={value}" for name, value in parts.items() if not math.isfinite(value)]
         named = f" Parts of the loss that are not finite: {', '.join(bad[:6])}." if bad else ""
-        kind = "fp16" if args.fp16 else "bf16" if args.bf16 else "fp32"
+        kind = precision(self.trainer.config)
         rate = self.trainer._get_learning_rate()
         formats = ", or trainer.precision=fp32" if kind != "fp32" else ""
         return (

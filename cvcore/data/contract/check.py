@@ -36,6 +36,7 @@ def check(
     conf: DataConf,
     progress: bool | None = None,
     decode_images: bool = True,
+    done: Callable[[int], object] | None = None,
 ) -> ContractReport:
     """Hold every image and annotation against the rules; nothing is altered.
 
@@ -49,6 +50,7 @@ def check(
             split; if those show a fault that only pixels show, all are decoded after all. What
             is then still missed is damage in the middle of a few files: reading such a file in
             training raises DataError that names it, under every policy.
+        done: told how many more images were looked at, for a progress of one's own.
 
     Returns:
         All faults with their coordinates.
@@ -61,7 +63,7 @@ def check(
     seen: dict[str, _Seen] = {}
     with tqdm(total=total, unit="image", desc="checking", disable=hide, leave=False) as bar:
         for name, split in splits.items():
-            seen[name] = _look_at(name, split, expected, decode_images, bar.update)
+            seen[name] = _look_at(name, split, expected, decode_images, done or bar.update)
     tallies = {name: found.tally for name, found in seen.items()}
     categories = {name: split.categories for name, split in splits.items()}
     part = conf.max_train_samples is not None or conf.reader == "digits"

@@ -1,0 +1,135 @@
+"""Choosing a folder: of this machine's allowed roots, or of a workspace's Volumes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from cvcore.errors import LakesightError
+from panel_app.data import volumes
+from panel_app.data.sets import DataSets
+from panel_app.pages.base import notice
+
+_VOLUMES = "/Volumes"
+_SHOWN = 400
+
+
+class Browser:
+    """A dialog with folders; it is filled when it is opened."""
+
+    def __init__(self, sets: DataSets, picked: Callable[[str], None]) -> None:
+        """Build it, closed.
+
+        Args:
+            sets: of the process.
+            picked: told the folder that a person chose.
+        """
+        self._roots, self._picked = sets.roots, picked
+        self._path = ""
+        self._parent: str | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.where = pmui.TextInput(label="Folder", sizing_mode="stretch_width")
+        self.up = pmui.Button(label="One folder up", icon="arrow_upward", variant="outlined")
+        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.list = pmui.MenuList(items=[], dense=True, sizing_mode="stretch_width")
+        self.use = pmui.Button(label="Use this folder", variant="contained")
+        cancel = pmui.Button(label="Cancel", variant="text")
+        self.view = pmui.Dialog(
+            pmui.Column(
+                pmui.Row(
+                    self.where, pmui.Column(self.up, margin=(8, 0)), sizing_mode="stretch_width"
+                ),
+                self.words,
+                pmui.Column(
+                    self.list,
+                    sizing_mode="stretch_width",
+                    height=380,
+                    scroll=True,
+                    sx={"border": "1px solid", "borderColor": "divider", "borderRadius": "8px"},
+                ),
+                pmui.Row(pn.Spacer(sizing_mode="stretch_width"), cancel, self.use),
+                sizing_mode="stretch_width",
+            ),
+            title="Choose the folder of the data set",
+            open=False,
+            width_option="md",
+            show_close_button=True,
+        )
+        self.list.on_click(self._clicked)
+        self.up.on_click(lambda _: self._go(self._parent or ""))
+        self.where.param.watch(self._typed, "value")
+        self.use.on_click(self._chosen)
+        cancel.on_click(lambda _: self.view.param.update(open=False))
+
+    def open(self, path: str) -> None:
+        """Open it at a folder."""
+        self.view.open = True
+        self._go(path)
+
+    def _go(self, path: str) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.get_running_loop().create_task(self._list(path))
+
+    async def _list(self, path: str) -> None:
+        try:
+            shown, parent, folders, files = await asyncio.to_thread(self._read, path)
+        except LakesightError as error:
+            self.words.objects = [notice("This folder can't be listed", str(error), "warning")]
+            if path and not self.list.items:
+                await self._list("")
+            return
+        self._path, self._parent = shown, parent
+        with pn.io.hold():
+            self.words.objects = []
+            self.where.value = shown
+            self.up.disabled = parent is None
+            self.use.disabled = not shown
+            items: list[dict[str, Any]] = [
+                {"label": name, "icon": "folder", "path": full} for name, full in folders[:_SHOWN]
+            ]
+            items += [
+                {"label": name, "icon": "insert_drive_file", "path": ""}
+                for name in files[: max(0, _SHOWN - len(items))]
+            ]
+            self.list.items = items
+            more = len(folders) + len(files) - len(items)
+            if more > 0:
+                text = "Type the rest of the path to get to one of them."
+                self.words.objects = [notice(f"{more:,} more are not shown", text)]
+            elif not items:
+                self.words.objects = [notice("This folder is empty", "Go one folder up.")]
+
+    def _read(self, path: str) -> tuple[str, str | None, list[tuple[str, str]], list[str]]:
+        """Return the folder's path, the one above, its folders with their paths, its files."""
+        by_workspace = volumes.is_configured() and not Path(_VOLUMES).exists()
+        mounted = any(one.startswith(_VOLUMES) for one in self._roots.folders)
+        if path.startswith(_VOLUMES) and by_workspace and not mounted:
+            path = path.rstrip("/")
+            found = volumes.entries(path)
+            above = "" if path == _VOLUMES else str(PurePosixPath(path).parent)
+            folders = [(name, f"{path}/{name}") for name, is_folder, _ in found if is_folder]
+            return path, above, folders, [name for name, is_folder, _ in found if not is_folder]
+        listing = self._roots.list(path)
+        folders = [(e.name, e.path) for e in listing.entries if e.is_folder]
+        if not path.strip() and by_workspace and not mounted:
+            folders.insert(0, ("Volumes of the workspace", _VOLUMES))
+        files = [e.name for e in listing.entries if not e.is_folder]
+        return listing.path, listing.parent, folders, files
+
+    def _clicked(self, item: Any) -> None:
+        if isinstance(item, dict) and item.get("path"):
+            self._go(item["path"])
+
+    def _typed(self, event: Any) -> None:
+        if event.new and event.new != self._path:
+            self._go(event.new)
+
+    def _chosen(self, _event: Any) -> None:
+        self.view.open = False
+        self._picked(self._path)

@@ -1,0 +1,146 @@
+"""The top of the page Data: task, format, folder, and all further settings of the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from cvcore.config.schema import TASKS
+from cvcore.data.readers import READERS
+from panel_app.data.choice import readers_of, with_reader, with_task
+from panel_app.data.sets import DataSets
+from panel_app.forms.editor import Editor
+from panel_app.forms.spec import group_spec, label_of
+from panel_app.forms.view import GroupForm
+from panel_app.pages.data.browser import Browser
+
+_OWN = ("data.root",)
+"""Keys with a widget of their own."""
+
+
+class Chooser:
+    """Edits which data set is meant."""
+
+    def __init__(self, sets: DataSets, editor: Editor, changed: Callable[[], None]) -> None:
+        """Build it.
+
+        Args:
+            sets: of the process.
+            editor: holds the recipe; it tells of changes itself.
+            changed: called when a person wants to see another data set.
+        """
+        self.editor, self._changed = editor, changed
+        self._showing = False
+        self.task = pmui.Select(
+            label="Task",
+            options={label_of(one): one for one in TASKS},
+            value="detection",
+            width=230,
+        )
+        self.reader = pmui.Select(label="Format", options=[], width=230)
+        self.root = pmui.TextInput(
+            label="Folder of the data set",
+            placeholder="/Volumes/main/vision/data/cells or a folder of this machine",
+            sizing_mode="stretch_width",
+        )
+        self.browse = pmui.Button(label="Browse", icon="folder_open", variant="outlined")
+        self.browser = Browser(sets, self._picked)
+        self.form = GroupForm(self._said)
+        self.settings = pmui.Card(
+            self.form,
+            title="Further settings of the format",
+            collapsed=True,
+            elevation=0,
+            sizing_mode="stretch_width",
+            sx={"border": "1px solid", "borderColor": "divider"},
+        )
+        self.task.param.watch(self._chosen_task, "value")
+        self.reader.param.watch(self._chosen_reader, "value")
+        self.root.param.watch(self._typed_root, "value")
+        self.browse.on_click(lambda _: self.browser.open(self.root.value or ""))
+        self.row = pmui.Row(
+            self.task,
+            self.reader,
+            self.root,
+            pmui.Column(self.browse, margin=(8, 0)),
+            sizing_mode="stretch_width",
+        )
+        self.view = pmui.Column(
+            self.row, self.settings, self.browser.view, sizing_mode="stretch_width"
+        )
+
+    def show(self) -> None:
+        """Show what the editor holds."""
+        editor = self.editor
+        values = editor.values
+        task = editor.recipe.choices.get("task") or values.get("task.kind", "detection")
+        reader = editor.recipe.choices.get("data") or values.get("data.reader", "digits")
+        self._showing = True
+        try:
+            with pn.io.hold():
+                if task in TASKS:
+                    self.task.value = task
+                    self.reader.options = {label_of(one): one for one in readers_of(task)}
+                if reader in self.reader.options.values():
+                    self.reader.value = reader
+                is_own = reader != "digits"
+                self.root.visible = self.browse.visible = is_own
+                text = editor.drafts.get("data.root") or values.get("data.root") or ""
+                if reader == values.get("data.reader"):
+                    self.root.value = text
+                fault = editor.faults().get("data.root", "")
+                self.root.error_state = bool(fault)
+                keys = [key for key in editor.keys("data") if key.path not in _OWN]
+                spec = group_spec("data", keys, [])
+                spec["title"] = ""
+                state = {"choice": "", "fields": editor.state(keys)}
+                if spec != self.form.spec:
+                    self.form.param.update(spec=spec, state=state)
+                elif state != self.form.state:
+                    self.form.state = state
+        finally:
+            self._showing = False
+
+    def _chosen_task(self, event: Any) -> None:
+        if not self._showing:
+            reader = str(self.reader.value or "digits")
+            self._load(with_task(self.editor.recipe, event.new, reader, self.editor.options))
+
+    def _chosen_reader(self, event: Any) -> None:
+        if not self._showing and event.new in READERS:
+            self._load(with_reader(self.editor.recipe, event.new))
+
+    def _load(self, recipe: Any) -> None:
+        sweeps = self.editor.sweeps
+        self.editor.load(recipe)
+        self.editor.sweeps = sweeps
+        self._changed()
+
+    def _typed_root(self, event: Any) -> None:
+        if not self._showing and event.new != event.old:
+            self._use(event.new.strip())
+
+    def _picked(self, path: str) -> None:
+        self._showing = True
+        try:
+            self.root.value = path
+        finally:
+            self._showing = False
+        self._use(path)
+
+    def _use(self, path: str) -> None:
+        if path:
+            self.editor.enter("data.root", path)
+        else:
+            self.editor.reset("data.root")
+        self._changed()
+
+    def _said(self, message: dict[str, Any]) -> None:
+        if "reset" in message:
+            self.editor.reset(str(message["reset"]))
+        elif "key" in message:
+            self.editor.enter(str(message["key"]), str(message.get("text", "")))
+        self._changed()

@@ -1,0 +1,47 @@
+"""Images in a grid that scrolls over any number of them, and one of them large, with its truth.
+
+The browser asks for the window it shows; boxes, polygons and masks are drawn there, so switching a
+class on or off needs no server. Texts get into the page as text only, never as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+
+Items = Callable[[Sequence[int]], Sequence[Mapping[str, Any]]]
+"""Places among the found images -> what the grid shows of each."""
+
+
+class ImageGrid(pn.custom.JSComponent):
+    """See this module; the page gives `on_window` and `on_detail`, both asynchronous."""
+
+    labels = param.List(default=[], doc="Classes: name, color [r, g, b], count.")
+    total = param.Integer(default=0, doc="Images that were found.")
+    generation = param.Integer(default=0, doc="Another one when other images were found.")
+    kind = param.String(default="", doc="The task: which switches make sense.")
+    hint = param.String(default="", doc="What is said where no image was found.")
+
+    _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    _stylesheets = (Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),)
+
+    def __init__(self, **params: Any) -> None:
+        """Show nothing yet."""
+        super().__init__(**params)
+        self.asked: Callable[[dict[str, Any]], Any] | None = None
+
+    def _handle_msg(self, data: Any) -> None:
+        if self.asked is not None and isinstance(data, dict):
+            pn.state.execute(lambda: self._answer(data), schedule=True)
+
+    async def _answer(self, data: dict[str, Any]) -> None:
+        if self.asked is not None:
+            await self.asked(data)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Send something to the browser: a window, a detail, "close"."""
+        self._send_msg(dict(message))

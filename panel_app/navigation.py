@@ -37,6 +37,7 @@ class Entry:
 
 ENTRIES = (
     Entry("configure", "Configure", "tune", "panel_app.pages.configure.page", "ConfigurePage"),
+    Entry("data", "Data", "photo_library", "panel_app.pages.data", "DataPage"),
     Entry("history", "History", "history", "panel_app.pages.history", "HistoryPage"),
     Entry("run", "", "", "panel_app.pages.run", "RunPage", below="history"),
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,20 +133,40 @@ class Ledger:
         >>> [run.title for run in Ledger().runs()]  # doctest: +SKIP
     """
 
-    def __init__(self, uri: str = "") -> None:
+    def __init__(self, uri: str = "", via: Callable[[], str] | None = None) -> None:
         """Open it.
 
         Args:
             uri: of the server; "": MLFLOW_TRACKING_URI, else the SQLite file of this folder.
+            via: returns the address that is asked in its place, of a server on the same file; then
+                it is opened when it is first needed. Runs carry `uri`: they outlive that server.
 
         Raises:
             ConfigError: it can't be opened.
         """
         self.uri = absolute(uri or os.environ.get("MLFLOW_TRACKING_URI") or mlflow_run.DEFAULT_URI)
-        try:
-            self.client = server.client(self.uri)
-        except Exception as error:
-            raise _unusable(self.uri, error) from error
+        self._via = via or (lambda: self.uri)
+        self._lock = threading.Lock()
+        self._opened: tuple[str, Any] = ("", None)
+        if via is None:
+            _ = self.client
+
+    @property
+    def client(self) -> Any:
+        """The MLflow client.
+
+        Raises:
+            ConfigError: the server can't be used.
+            LaunchError: as `via` says.
+        """
+        address = self._via()
+        with self._lock:
+            if self._opened[0] != address:
+                try:
+                    self._opened = (address, server.client(address))
+                except Exception as error:
+                    raise _unusable(address, error) from error
+            return self._opened[1]
 
     def create(self, experiment: str, title: str, tags: Mapping[str, str], parent: str = "") -> str:
         """Return the id of a new run, SCHEDULED.

@@ -21,11 +21,13 @@ from tornado.web import RequestHandler
 
 from cvcore.errors import ConfigError
 from panel_app.app import create_app
+from panel_app.guard import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, guard, loopback_hosts
 from panel_app.identity import HEADERS
 from panel_app.media import Media, MediaHandler
 from panel_app.roots import Roots
 from panel_app.services import Services
 from panel_app.theme import Theme
+from panel_app.tracking import Tracking
 
 _SESSION_LIFETIME_MS = 60_000
 """How long the session of a closed page is kept, so that a short loss of the network shows nothing."""
@@ -43,12 +45,22 @@ class Settings:
     theme: Path | None = None
     tracking_uri: str = ""
     roots: tuple[str, ...] = ()
+    embedded_by: tuple[str, ...] = ()
     session_lifetime_ms: int = _SESSION_LIFETIME_MS
 
     @property
     def is_shared(self) -> bool:
         """Whether others than the one who started the app can reach it."""
         return self.behind_proxy or self.address not in ("127.0.0.1", "localhost", "::1")
+
+    @property
+    def tracking(self) -> Tracking:
+        """Where the ledger is.
+
+        Raises:
+            ConfigError: what is given is no address of a tracking server.
+        """
+        return Tracking(self.tracking_uri, shared=self.is_shared)
 
 
 class Health(RequestHandler):
@@ -61,17 +73,21 @@ class Health(RequestHandler):
         self.write("ok")
 
 
-def make_server(settings: Settings) -> Any:
+def make_server(settings: Settings, tracking: Tracking | None = None) -> Any:
     """Return the server, listening but not yet running.
+
+    Args:
+        settings: of the command line.
+        tracking: where the ledger is; None: as the settings say, started when it is first needed.
 
     Raises:
         ConfigError: the port is taken, or the ledger or the theme can't be used.
     """
     theme = Theme.load(settings.theme)
-    os.environ.setdefault("BOKEH_SECRET_KEY", secrets.token_urlsafe(48))
-    media = Media(os.environ["BOKEH_SECRET_KEY"])
+    secret = os.environ.get("BOKEH_SECRET_KEY") or secrets.token_urlsafe(48)
+    media = Media(secret)
     roots = Roots.of(settings.roots, shared=settings.is_shared)
-    services = Services(settings.tracking_uri, media, roots)
+    services = Services(tracking or settings.tracking, media, roots)
     pn.extension("tabulator", "codeeditor", design=MaterialDesign, notifications=True)
 
     # Panel calls functions only; of a partial it would show the text.
@@ -82,7 +98,7 @@ def make_server(settings: Settings) -> Any:
     if settings.origins:
         options["websocket_origin"] = list(settings.origins)
     try:
-        return pn.io.server.get_server(
+        server: Any = pn.io.server.get_server(
             {"/": app},
             port=settings.port,
             address=settings.address,
@@ -90,7 +106,7 @@ def make_server(settings: Settings) -> Any:
             start=False,
             show=False,
             sign_sessions=True,
-            secret_key=os.environ["BOKEH_SECRET_KEY"].encode(),
+            secret_key=secret.encode(),
             generate_session_ids=True,
             extra_patterns=[
                 (r"/health", Health),
@@ -102,6 +118,8 @@ def make_server(settings: Settings) -> Any:
             use_xheaders=settings.behind_proxy,
             unused_session_lifetime_milliseconds=settings.session_lifetime_ms,
             check_unused_sessions_milliseconds=min(10_000, settings.session_lifetime_ms),
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            http_server_kwargs={"max_body_size": MAX_BODY_BYTES, "body_timeout": 30},
             **options,
         )
     except OSError as error:
@@ -109,6 +127,9 @@ def make_server(settings: Settings) -> Any:
             f"the app can't listen on {settings.address}:{settings.port}: {error.strerror or error}. "
             "Give another one with --port (0: any free one)."
         ) from error
+    hosts = [] if settings.is_shared else loopback_hosts(settings.origins)
+    guard(server._tornado, hosts, settings.embedded_by)
+    return server
 
 
 def serve(settings: Settings) -> int:
@@ -117,10 +138,16 @@ def serve(settings: Settings) -> int:
     Raises:
         ConfigError: as `make_server`.
     """
-    server = make_server(settings)
+    tracking = settings.tracking
+    server = make_server(settings, tracking)
     host = "127.0.0.1" if settings.address in ("0.0.0.0", "::", "") else settings.address  # noqa: S104
     url = f"http://{host}:{server.port}/"
     _say(f"Lakesight is at {url} (Ctrl-C ends it; runs go on)")
+    if settings.is_shared and not settings.behind_proxy:
+        _say(
+            f"Everybody who reaches {settings.address}:{server.port} may use it in your name: nobody "
+            "signs in here. Put a proxy that does in front (--behind-proxy), or use a tunnel."
+        )
     loop = IOLoop.current()
 
     def end(*_: Any) -> None:
@@ -130,10 +157,13 @@ def serve(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     server.start()
+    # Only now: the first page is there before the ledger is.
+    loop.call_later(0, tracking.start)
     if settings.open_browser:
         webbrowser.open(url)
     loop.start()
     server.stop(wait=False)
+    tracking.stop()
     _say("ended")
     # A read of a slow tracking server in a thread must not hold the process up.
     os._exit(0)

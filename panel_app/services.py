@@ -17,6 +17,7 @@ from launch.watch import Watch
 from panel_app.media import Media
 from panel_app.roots import Roots
 from panel_app.rows import Row, row
+from panel_app.tracking import Tracking
 
 _FRESH_S = 2.0
 
@@ -36,18 +37,19 @@ class Services:
         >>> Services("sqlite:///mlruns.db", Media("secret")).rows()  # doctest: +SKIP
     """
 
-    def __init__(self, tracking_uri: str, media: Media, roots: Roots | None = None) -> None:
-        """Open the ledger.
+    def __init__(self, tracking: Tracking | str, media: Media, roots: Roots | None = None) -> None:
+        """Take what there is; the ledger is opened when it is first asked for.
 
         Args:
-            tracking_uri: of MLflow; "": MLFLOW_TRACKING_URI, else the SQLite file of this folder.
+            tracking: where the ledger is; as a text: an address of MLflow.
             media: makes addresses of pictures and files.
             roots: folders that pages may look into; None: of one's own machine.
 
         Raises:
-            ConfigError: it can't be opened.
+            ConfigError: the text is no address of a tracking server.
         """
-        self.ledger = Ledger(tracking_uri)
+        self.tracking = Tracking(tracking) if isinstance(tracking, str) else tracking
+        self.ledger = Ledger(self.tracking.uri, self.tracking.via)
         self.media = media
         self.roots = roots or Roots.of()
         self._lock = threading.Lock()
@@ -81,7 +83,7 @@ class Services:
 
     def points(self, run_id: str, cursor: Cursor | None) -> tuple[list[MetricPoint], Cursor]:
         """Return a run's metric points after a cursor, and the cursor after them."""
-        return MlflowStream(self.ledger.uri, run_id).read(cursor)
+        return MlflowStream(self.tracking.via(), run_id).read(cursor)
 
     def _read_rows(self) -> list[Row]:
         runs = self.ledger.runs(submitted=False)

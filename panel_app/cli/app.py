@@ -44,6 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="host (or host:port) that the browser sees, where a proxy changes it; may be repeated",
     )
     parser.add_argument(
+        "--embedded-by",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a site (https://host) whose pages may show the app in a frame (default: none); may be "
+        "repeated",
+    )
+    parser.add_argument(
         "--root",
         action="append",
         default=[],
@@ -89,5 +97,6 @@ def run(args: argparse.Namespace) -> int:
             args.theme,
             args.tracking_uri,
             tuple(args.root),
+            tuple(args.embedded_by),
         )
     )

@@ -420,7 +420,7 @@ export function render({model, el}) {
   watch.observe(scroll)
   watch.observe(stage)
   model.on("remove", () => watch.disconnect())
-  const height = () => root.style.setProperty("--height", `${Math.max(420, window.innerHeight - 330)}px`)
+  const height = () => root.style.setProperty("--height", `${Math.max(420, window.innerHeight - 376)}px`)
   height()
   window.addEventListener("resize", height)
   model.on("remove", () => window.removeEventListener("resize", height))

@@ -6,19 +6,17 @@ class on or off needs no server. Texts get into the page as text only, never as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 import panel as pn
 import param
 
-Items = Callable[[Sequence[int]], Sequence[Mapping[str, Any]]]
-"""Places among the found images -> what the grid shows of each."""
-
 
 class ImageGrid(pn.custom.JSComponent):
-    """See this module; the page gives `on_window` and `on_detail`, both asynchronous."""
+    """See this module; the page sets `asked`, which gets the browser's questions."""
 
     labels = param.List(default=[], doc="Classes: name, color [r, g, b], count.")
     total = param.Integer(default=0, doc="Images that were found.")
@@ -32,15 +30,14 @@ class ImageGrid(pn.custom.JSComponent):
     def __init__(self, **params: Any) -> None:
         """Show nothing yet."""
         super().__init__(**params)
-        self.asked: Callable[[dict[str, Any]], Any] | None = None
+        self.asked: Callable[[dict[str, Any]], Coroutine[Any, Any, None]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def _handle_msg(self, data: Any) -> None:
         if self.asked is not None and isinstance(data, dict):
-            pn.state.execute(lambda: self._answer(data), schedule=True)
-
-    async def _answer(self, data: dict[str, Any]) -> None:
-        if self.asked is not None:
-            await self.asked(data)
+            task = asyncio.get_running_loop().create_task(self.asked(data))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Send something to the browser: a window, a detail, "close"."""

@@ -44,7 +44,7 @@ class Augment:
         self._first = 0
         self._showing = False
         self._task: asyncio.Task[None] | None = None
-        self.option = pmui.Select(label="Augmentation", options=[], width=230)
+        self.option = pmui.Select(label="Augmentation", options=[], width=230, size="small")
         self.help = pmui.Typography("", variant="body2", sx={"opacity": 0.85}, margin=(20, 10))
         self.more = pmui.Button(label="Other images", icon="shuffle", variant="outlined")
         self.form = GroupForm(self._said)

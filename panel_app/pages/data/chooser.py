@@ -40,23 +40,26 @@ class Chooser:
             value="detection",
             width=230,
         )
-        self.reader = pmui.Select(label="Format", options=[], width=230)
+        self.reader = pmui.Select(label="Format", options=[], width=190, size="small")
         self.root = pmui.TextInput(
             label="Folder of the data set",
             placeholder="/Volumes/main/vision/data/cells or a folder of this machine",
             sizing_mode="stretch_width",
+            size="small",
         )
         self.browse = pmui.Button(label="Browse", icon="folder_open", variant="outlined")
+        self.more = pmui.Toggle(label="Settings", icon="settings", variant="outlined", value=False)
         self.browser = Browser(sets, self._picked)
         self.form = GroupForm(self._said)
-        self.settings = pmui.Card(
+        self.settings = pmui.Paper(
             self.form,
-            title="Further settings of the format",
-            collapsed=True,
             elevation=0,
             sizing_mode="stretch_width",
-            sx={"border": "1px solid", "borderColor": "divider"},
+            visible=False,
+            margin=(6, 10),
+            sx={"border": "1px solid", "borderColor": "divider", "padding": "14px"},
         )
+        self.more.param.watch(lambda event: self.settings.param.update(visible=event.new), "value")
         self.task.param.watch(self._chosen_task, "value")
         self.reader.param.watch(self._chosen_reader, "value")
         self.root.param.watch(self._typed_root, "value")
@@ -65,7 +68,8 @@ class Chooser:
             self.task,
             self.reader,
             self.root,
-            pmui.Column(self.browse, margin=(8, 0)),
+            self.browse,
+            self.more,
             sizing_mode="stretch_width",
         )
         self.view = pmui.Column(

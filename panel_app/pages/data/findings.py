@@ -53,11 +53,13 @@ class Findings:
         self._shown: Inspection | None = None
         self._showing = False
         self._task: asyncio.Task[None] | None = None
-        self.rule = pmui.Select(label="Rule", options=[_ALL], value=_ALL, width=300)
-        self.severity = pmui.Select(label="Severity", options=[_ALL], value=_ALL, width=160)
-        self.split = pmui.Select(label="Split", options=[_ALL], value=_ALL, width=130)
-        self.number = pmui.Typography("", variant="body2", margin=(20, 10))
-        self.save = pn.pane.HTML("", margin=(20, 10))
+        self.rule = pmui.Select(label="Rule", options=[_ALL], value=_ALL, width=300, size="small")
+        self.severity = pmui.Select(
+            label="Severity", options=[_ALL], value=_ALL, width=160, size="small"
+        )
+        self.split = pmui.Select(label="Split", options=[_ALL], value=_ALL, width=130, size="small")
+        self.number = pmui.Typography("", variant="body2", margin=(14, 10))
+        self.save = pn.pane.HTML("", margin=(14, 10))
         self.table = pn.pane.HTML("", sizing_mode="stretch_width")
         self.pages = pmui.Pagination(count=1, value=0, margin=(10, 0))
         self.summary = pmui.Column(sizing_mode="stretch_width")
@@ -67,10 +69,10 @@ class Findings:
             placeholder="blood_repaired",
         )
         self.link = pmui.Checkbox(
-            label="Link images instead of copying them (same disk)", value=False, margin=(18, 10)
+            label="Link images instead of copying them (same disk)", value=False, margin=(10, 10)
         )
         self.write = pmui.Button(
-            label="Write the repaired copy", icon="build", variant="contained", margin=(12, 10)
+            label="Write the repaired copy", icon="build", variant="contained", margin=(4, 10)
         )
         self.write.on_click(lambda _: repair((self.out.value_input or "").strip(), self.link.value))
         self.copied = pmui.Column(sizing_mode="stretch_width")
@@ -90,7 +92,13 @@ class Findings:
             sx={"border": "1px solid", "borderColor": "divider", "padding": "14px"},
         )
         self.filters = pmui.FlexBox(
-            self.rule, self.severity, self.split, self.number, self.save, gap="2px"
+            self.rule,
+            self.severity,
+            self.split,
+            self.number,
+            self.save,
+            gap="2px",
+            margin=(14, 0, 6, 0),
         )
         self.view = pmui.Column(
             self.summary,

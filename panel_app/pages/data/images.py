@@ -16,6 +16,7 @@ from panel_app.pages.data.opened import Opened
 from panel_app.views.image_grid import ImageGrid
 
 _ALL = "all"
+_NARROW: dict[str, Any] = {"width": 118, "size": "small"}
 KEYS = ("split", "class", "text", "min", "max", "faults", "image")
 """Of the address."""
 
@@ -38,22 +39,22 @@ class Images:
         self._wants_image = ""
         self._is_ready = False
         self._task: asyncio.Task[None] | None = None
-        self.split = pmui.Select(label="Split", options=[_ALL], value=_ALL, width=130)
-        self.classes = pmui.MultiChoice(label="Class", options=[], width=300)
-        self.text = pmui.TextInput(label="File name contains", width=200)
-        self.least = pmui.IntInput(label="Objects from", value=None, start=0, width=110)
-        self.most = pmui.IntInput(label="to", value=None, start=0, width=110)
-        self.faulty = pmui.Checkbox(label="With findings", value=False, margin=(18, 10))
-        self.clear = pmui.Button(label="Clear", variant="text", margin=(14, 4))
-        self.number = pmui.Typography("", variant="body2", margin=(20, 10))
+        self.split = pmui.Select(label="Split", options=[_ALL], value=_ALL, width=140, size="small")
+        self.classes = pmui.MultiChoice(label="Class", options=[], width=290, visual_size="small")
+        self.text = pmui.TextInput(label="File name contains", width=190, size="small")
+        self.least = pmui.TextInput(label="Objects, at least", placeholder="any", **_NARROW)
+        self.most = pmui.TextInput(label="at most", placeholder="any", **_NARROW)
+        self.faulty = pmui.Checkbox(label="With findings", value=False, margin=(10, 10))
+        self.clear = pmui.Button(label="Clear", variant="text", margin=(8, 4))
+        self.number = pmui.Typography("", variant="body2", margin=(14, 10))
         self.grid = ImageGrid(sizing_mode="stretch_width")
         self.grid.asked = self._asked
         for widget, name in (
             (self.split, "value"),
             (self.classes, "value"),
             (self.text, "value_input"),
-            (self.least, "value"),
-            (self.most, "value"),
+            (self.least, "value_input"),
+            (self.most, "value_input"),
             (self.faulty, "value"),
         ):
             widget.param.watch(self._filtered, name)
@@ -69,7 +70,8 @@ class Images:
                 self.clear,
                 self.number,
                 align_items="center",
-                gap="2px",
+                gap="4px 2px",
+                margin=(14, 0, 6, 0),
                 sizing_mode="stretch_width",
             ),
             self.grid,
@@ -97,7 +99,9 @@ class Images:
             self.classes.label = "Class" if can_find else "Class (inspect the data first)"
             text = values.get("text", "")
             self.text.param.update(value=text, value_input=text)
-            self.least.value, self.most.value = _number(values, "min"), _number(values, "max")
+            for widget, key in ((self.least, "min"), (self.most, "max")):
+                given = values.get(key, "")
+                widget.param.update(value=given, value_input=given)
             counted = index.kind not in ("classification", "semantic_segmentation")
             self.least.visible = self.most.visible = counted
             self.faulty.visible = inspection is not None
@@ -127,8 +131,8 @@ class Images:
             "split": "" if self.split.value == _ALL else str(self.split.value),
             "class": "\n".join(self.classes.value),
             "text": self.text.value_input or "",
-            "min": str(self.least.value or ""),
-            "max": "" if self.most.value is None else str(self.most.value),
+            "min": self.least.value_input or "",
+            "max": self.most.value_input or "",
             "faults": "1" if self.faulty.value else "",
             "image": self._image,
         }
@@ -147,8 +151,8 @@ class Images:
             split="" if self.split.value == _ALL else str(self.split.value),
             classes=tuple(names.index(name) for name in self.classes.value if name in names),
             text=self.text.value_input or "",
-            least=self.least.value or 0,
-            most=self.most.value,
+            least=_number(self.least) or 0,
+            most=_number(self.most),
             with_faults=bool(self.faulty.value),
         )
 
@@ -182,8 +186,8 @@ class Images:
         try:
             self.split.value = _ALL
             self.classes.value = []
-            self.text.param.update(value="", value_input="")
-            self.least.value = self.most.value = None
+            for widget in (self.text, self.least, self.most):
+                widget.param.update(value="", value_input="")
             self.faulty.value = False
         finally:
             self._showing = False
@@ -242,6 +246,9 @@ class Images:
         await self._send_detail(row, place if is_shown else -1)
 
 
-def _number(values: Mapping[str, str], key: str) -> int | None:
-    text = values.get(key, "")
-    return int(text) if text.isdecimal() and len(text) < 9 else None
+def _number(widget: Any) -> int | None:
+    """Return the number in a field; None, and the field says so, where there is none."""
+    text = (widget.value_input or "").strip()
+    is_number = text.isdecimal() and len(text) < 9
+    widget.error_state = bool(text) and not is_number
+    return int(text) if is_number else None

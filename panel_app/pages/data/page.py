@@ -60,7 +60,7 @@ class DataPage:
         self.augment = Augment(self.editor, self._edited)
         self.working = Working(self._cancel)
         self.words = pmui.Column(sizing_mode="stretch_width")
-        self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0, 10, 0))
+        self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(2, 10, 4, 10))
         self.inspect = pmui.Button(
             label="Inspect", icon="fact_check", variant="outlined", visible=False
         )
@@ -82,7 +82,7 @@ class DataPage:
         self.tabs.param.watch(self._turned, "active")
         self.view = pmui.Column(
             pmui.Row(
-                heading("Data", "Choose a data set, look at it, and find what is wrong with it."),
+                heading("Data"),
                 pn.Spacer(sizing_mode="stretch_width"),
                 self.inspect,
                 self.use,
@@ -109,10 +109,11 @@ class DataPage:
         asked = values.get("set", "")
         if asked != self._kept or not asked:
             self._kept = asked
-            faults = self.editor.restore(asked) if asked else []
             if not asked:
                 self._welcome()
                 return
+            faults = self.editor.restore(asked)
+            self.editor.ask()
             self.chooser.show()
             if faults:
                 self.words.objects = [
@@ -330,7 +331,9 @@ class DataPage:
                 raise _RefusedError("Give a new folder for the copy.")
             out = self.sets.roots.resolve(folder)
             if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise _RefusedError(f"{folder} is not empty. Give a new folder; nothing is overwritten.")
+                raise _RefusedError(
+                    f"{folder} is not empty. Give a new folder; nothing is overwritten."
+                )
         except (LakesightError, OSError) as error:
             self.findings.copied.objects = [
                 notice("The copy can't be written there", str(error), "error")

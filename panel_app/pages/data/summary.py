@@ -6,10 +6,9 @@ from panel_app.pages.data.opened import Opened
 from panel_app.safe import safe
 
 _STYLE = (
-    "<style>.figures{display:flex;flex-wrap:wrap;gap:10px 34px;padding:12px 18px;border-radius:10px;"
-    "border:1px solid color-mix(in srgb,currentColor 16%,transparent)}.figures div{font-size:12px;"
-    "opacity:.95}.figures b{display:block;font-size:19px;font-weight:650;"
-    "font-variant-numeric:tabular-nums}.figures span{opacity:.78}</style>"
+    "<style>.figures{display:flex;flex-wrap:wrap;gap:4px 26px;align-items:baseline;font-size:13px}"
+    ".figures b{font-size:16px;font-weight:650;font-variant-numeric:tabular-nums;margin-right:5px}"
+    ".figures span{opacity:.8}</style>"
 )
 
 

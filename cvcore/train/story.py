@@ -15,7 +15,7 @@ from cvcore.data.prepare import Prepared, prepare
 from cvcore.data.transforms import fit_transform, train_transform
 from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
-from cvcore.train import distributed, nodes, resume
+from cvcore.train import distributed, nodes, resume, weights
 from cvcore.train.arguments import max_steps, set_intervals, training_arguments, zero_stage
 from cvcore.train.batch_size import Trial, fit
 from cvcore.train.batches import EpochBatches
@@ -140,7 +140,8 @@ class Story:
         """Build the model; seeded before, so that its random weights are the seed's."""
         config, data = self.config, self.data
         set_seed(config.seed)
-        self.model, processor = self.task.load(config.model, data.labels)
+        with weights.whole(self.args):
+            self.model, processor = self.task.load(config.model, data.labels)
         self.identity = resume.identity(
             config, data.labels, self.model.config.model_type, data.fingerprint
         )

@@ -8,11 +8,30 @@ random values for every renamed weight: the reason why its resumed losses differ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import nn
+from transformers import TrainingArguments
+from transformers.integrations.deepspeed import (
+    set_hf_deepspeed_config,
+    unset_hf_deepspeed_config,
+)
+
+
+@contextmanager
+def whole(args: TrainingArguments) -> Iterator[None]:
+    """Let `from_pretrained` read whole weights meanwhile, also where ZeRO-3 will split them.
+
+    HF would split them while it reads, and then finds no weight of the shape that the checkpoint has.
+    """
+    unset_hf_deepspeed_config()
+    yield
+    if args.hf_deepspeed_config is not None:
+        set_hf_deepspeed_config(args.hf_deepspeed_config)
 
 
 def named(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -16,13 +16,7 @@ from cvcore.train import arguments
 STEPS = ["trainer.max_steps=2", "trainer.eval_steps=2", "trainer.precision=bf16"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("deepspeed", ["zero2", "zero3"])
-def test_the_saved_model_is_the_trained_one(deepspeed: str, tmp_path: Path) -> None:
-    # D-FINE: batch norms, tied heads, and a `linear` with a vector.
-    config = jobs.make_config(tmp_path, [*STEPS, f"deepspeed={deepspeed}"], "d_fine")
-    assert jobs.run(config) == 0
-    run = Path(config.run.dir or "")
+def all_weights_are_in_the_saved_model(run: Path) -> None:
     saved = artifact.read(run / "best")
     model, _ = build_model(saved.model, saved.task.kind, saved.labels)
     trained = load_file(run / "checkpoints" / "checkpoint-2" / "weights.safetensors")
@@ -30,6 +24,23 @@ def test_the_saved_model_is_the_trained_one(deepspeed: str, tmp_path: Path) -> N
     for name, value in trained.items():
         assert value.dtype in (torch.float32, torch.int64), name
         torch.testing.assert_close(loaded[name], value, rtol=0, atol=1e-6, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deepspeed", ["zero2", "zero3"])
+def test_the_saved_model_is_the_trained_one(deepspeed: str, tmp_path: Path) -> None:
+    # D-FINE: batch norms, tied heads, and a `linear` with a vector.
+    zero = [*STEPS, f"deepspeed={deepspeed}"]
+    config = jobs.make_config(tmp_path, zero, "d_fine")
+    assert jobs.run(config) == 0
+    run = Path(config.run.dir or "")
+    all_weights_are_in_the_saved_model(run)
+
+    further = [*zero, f"model.checkpoint={run / 'best'}", "trainer.max_steps=1"]
+    config = jobs.make_config(tmp_path / "further", further, "d_fine")
+    assert jobs.run(config) == 0
+    log = (Path(config.run.dir or "") / "log.txt").read_text()
+    assert "weights loaded; new, random" not in log
 
 
 def test_the_number_format_is_that_of_the_trainer() -> None:

@@ -31,11 +31,13 @@ SUBMITTED_AT = "lakesight.submitted_at"
 STATE = "lakesight.state"
 REASON = "lakesight.reason"
 ATTEMPT = "lakesight.attempt"
+STARTED_AT = "lakesight.started_at"
 ENDED_AT = "lakesight.ended_at"
 SWEEP = "lakesight.sweep"
 USER = "mlflow.user"
 PARENT = "mlflow.parentRunId"
 
+_OURS = ("lakesight.", "mlflow.")
 _TAG_LENGTH = 5000
 _OF_MLFLOW = {
     "SCHEDULED": RunState.QUEUED,
@@ -60,6 +62,8 @@ class LedgerRun:
         tags: all of them.
         params: what a training logged of its configuration, {"model.title": ...}, empty before it began.
         metrics: the newest value of each.
+        step: optimizer steps done, as far as they were logged.
+        experiment_id: of the MLflow experiment.
     """
 
     run_id: str
@@ -71,6 +75,8 @@ class LedgerRun:
     tags: Mapping[str, str]
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    step: int = 0
+    experiment_id: str = ""
 
     @property
     def is_submitted(self) -> bool:
@@ -109,18 +115,24 @@ class LedgerRun:
         return self.tags.get(USER, "")
 
     @property
+    def own_tags(self) -> dict[str, str]:
+        """The tags that people gave it: all but those of Lakesight and MLflow."""
+        return {key: value for key, value in self.tags.items() if not key.startswith(_OURS)}
+
+    @property
     def status(self) -> RunStatus:
         """How it is, as far as the ledger knows."""
         state = _OF_MLFLOW.get(self.mlflow_status, RunState.PENDING)
         if self.is_settled:
             state = RunState(self.tags[STATE])
         reason = "" if state is RunState.SUCCEEDED else self.tags.get(REASON, "")
-        at = self.tags.get(ENDED_AT)
+        at, began = self.tags.get(ENDED_AT), self.tags.get(STARTED_AT)
         return RunStatus(
             state,
             reason,
             external_id=self.tags.get(EXTERNAL_ID, ""),
             submitted_at=self.submitted_at,
+            started_at=float(began) if began and self.is_settled else None,
             ended_at=float(at) if at and self.is_settled else self.ended_at,
             attempt=int(self.tags.get(ATTEMPT, "0")),
         )
@@ -198,6 +210,24 @@ class Ledger:
             for key, value in tags.items():
                 self.client.set_tag(run_id, key, value[:_TAG_LENGTH])
 
+    def label(self, run_id: str, tags: Mapping[str, str], gone: Sequence[str] = ()) -> None:
+        """Set a person's own tags of a run, and take some away.
+
+        Raises:
+            ConfigError: a key is one of Lakesight or MLflow, which mean something.
+            LaunchError: the server does not take them.
+        """
+        for key in (*tags, *gone):
+            if not key.strip() or key.startswith(_OURS):
+                raise ConfigError(
+                    f"{key!r} can't be a tag of your own: not empty, and not one that begins with "
+                    f"{' or '.join(_OURS)}, which say how a run is."
+                )
+        self.tag(run_id, tags)
+        with self._asked():
+            for key in gone:
+                self.client.delete_tag(run_id, key)
+
     def reopen(self, run_id: str, generation: int) -> None:
         """Say that a person resumes a run that had ended."""
         self.tag(run_id, {GENERATION: str(generation), STATE: "", REASON: ""})
@@ -215,6 +245,8 @@ class Ledger:
             if status.reason and (status.state is not RunState.FAILED or not own):
                 self.client.set_tag(run_id, REASON, status.reason[:_TAG_LENGTH])
             self.client.set_tag(run_id, ATTEMPT, str(status.attempt))
+            if status.started_at is not None:
+                self.client.set_tag(run_id, STARTED_AT, repr(status.started_at))
             if status.ended_at is not None:
                 self.client.set_tag(run_id, ENDED_AT, repr(status.ended_at))
             # Last: from here on its launcher is not asked again.
@@ -355,6 +387,8 @@ def _run(run: Any, experiment: str) -> LedgerRun:
         tags,
         dict(run.data.params),
         dict(run.data.metrics),
+        max((m.step for m in run.data._metric_objs if m.key == "train/loss"), default=0),
+        str(info.experiment_id),
     )
 
 

@@ -1,18 +1,22 @@
-"""What the table of runs shows of a run. Pure: no page, no server."""
+"""What tables of runs show of a run. Pure: no page, no server."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from cvcore.metrics.names import NUM_DEVICES, TOTAL_STEPS
 from launch.base import RunState, RunStatus
 from launch.ledger import LAUNCHER, OVERRIDES, LedgerRun
+from launch.plan.hardware import NODES
+
+_GPU_METRICS = ("mem/allocated_gib", "mem/reserved_gib", "system/gpu_memory_used_gib")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A run in the table.
+    """A run in a table.
 
     Attributes:
         run_id: of MLflow.
@@ -25,9 +29,16 @@ class Row:
         value: its newest value, or None.
         user: who submitted it.
         experiment: of MLflow.
-        launcher: where it runs.
+        launcher: where it runs; "sweep" for the parent of a sweep.
         submitted_at: seconds since 1970 (UTC).
-        duration_s: until now, or its end.
+        duration_s: since its submission until now, or its end.
+        ran_s: of the last attempt; None if it is not known when it began.
+        step: optimizer steps done.
+        total_steps: of the whole training; 0 if not known.
+        num_gpus: that it used; 0 for none, None if not known.
+        usd_per_hour: list price of its machines; None if not known.
+        sweep: id of the sweep it belongs to, or "".
+        tags: that people gave it.
     """
 
     run_id: str
@@ -43,11 +54,48 @@ class Row:
     launcher: str
     submitted_at: float
     duration_s: float
+    ran_s: float | None = None
+    step: int = 0
+    total_steps: int = 0
+    num_gpus: int | None = None
+    usd_per_hour: float | None = None
+    sweep: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the training that is done, 0 to 1; None before that is known."""
+        if self.total_steps <= 0:
+            return None
+        return min(self.step / self.total_steps, 1.0)
+
+    @property
+    def gpu_hours(self) -> float | None:
+        """GPUs times hours of the last attempt; None if not known."""
+        if self.ran_s is None or self.num_gpus is None:
+            return None
+        return self.num_gpus * self.ran_s / 3600
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Price of its machines for the time of the last attempt; None if not known."""
+        if self.ran_s is None or self.usd_per_hour is None:
+            return None
+        return self.usd_per_hour * self.ran_s / 3600
+
+
+@dataclass(frozen=True)
+class Details:
+    """A run as its page shows it."""
+
+    row: Row
+    run: LedgerRun
+    status: RunStatus
 
 
 def row(run: LedgerRun, status: RunStatus, now_s: float) -> Row:
     """Return a run's row."""
-    chosen = _overrides(run)
+    chosen = overrides_by_key(run)
     params = run.params
     metric = params.get("task.metric", "")
     key = next(
@@ -55,6 +103,7 @@ def row(run: LedgerRun, status: RunStatus, now_s: float) -> Row:
     )
     model = chosen.get("model") or params.get("model.checkpoint", "").replace("None", "")
     ended = status.ended_at if status.state.is_final else None
+    began = status.started_at if run.is_submitted else run.submitted_at
     return Row(
         run_id=run.run_id,
         title=run.title or run.run_id[:8],
@@ -69,6 +118,13 @@ def row(run: LedgerRun, status: RunStatus, now_s: float) -> Row:
         launcher="sweep" if run.is_sweep else run.tags.get(LAUNCHER, ""),
         submitted_at=run.submitted_at,
         duration_s=max(0.0, (ended or now_s) - run.submitted_at),
+        ran_s=None if began is None or run.is_sweep else max(0.0, (ended or now_s) - began),
+        step=run.step,
+        total_steps=_total(run),
+        num_gpus=_num_gpus(run),
+        usd_per_hour=_price(params),
+        sweep=run.parent,
+        tags=run.own_tags,
     )
 
 
@@ -104,16 +160,58 @@ def duration(seconds: float) -> str:
     return f"{s} s"
 
 
+def overrides(run: LedgerRun) -> list[str] | None:
+    """Return what a run was submitted with, None if that is not known.
+
+    Example:
+        >>> overrides(LedgerRun("a", "t", "e", "RUNNING", 0.0, None, {OVERRIDES: '["seed=1"]'}))
+        ['seed=1']
+    """
+    try:
+        return [str(word) for word in json.loads(run.tags[OVERRIDES])]
+    except (KeyError, ValueError):
+        # A tag longer than MLflow keeps is cut.
+        return None
+
+
+def overrides_by_key(run: LedgerRun) -> dict[str, str]:
+    """Return a run's overrides as {"model": "detection/rf_detr_nano", ...}."""
+    pairs = (word.partition("=") for word in overrides(run) or ())
+    return {key: value for key, _, value in pairs}
+
+
 def _text(one: Row) -> str:
     values = (one.title, one.run_id, one.state, one.task, one.model, one.user, one.experiment)
-    return " ".join((*values, one.launcher, one.reason)).lower()
+    tags = (f"{key}={value}" for key, value in one.tags.items())
+    return " ".join((*values, one.launcher, one.reason, *tags)).lower()
 
 
-def _overrides(run: LedgerRun) -> dict[str, str]:
+def _total(run: LedgerRun) -> int:
+    for text in (run.tags.get(TOTAL_STEPS), run.params.get("trainer.max_steps")):
+        try:
+            total = int(text or 0)
+        except ValueError:
+            continue
+        if total > 0:
+            return total
+    return 0
+
+
+def _num_gpus(run: LedgerRun) -> int | None:
+    if not any(key in run.metrics for key in _GPU_METRICS):
+        # A run that logged its memory without a GPU's had none.
+        return 0 if "mem/process_gib" in run.metrics else None
     try:
-        words = json.loads(run.tags.get(OVERRIDES, "[]"))
+        return int(run.tags.get(NUM_DEVICES) or run.params.get("compute.num_devices") or 0) or None
     except ValueError:
-        # A tag longer than MLflow keeps is cut.
-        return {}
-    pairs = (str(word).partition("=") for word in words)
-    return {key: value for key, _, value in pairs}
+        return None
+
+
+def _price(params: Mapping[str, str]) -> float | None:
+    kind = params.get("compute.node_type_id", "")
+    each = next((node.usd_per_hour for node in NODES if node.node_type == kind), None)
+    try:
+        machines = 1 + int(params.get("compute.num_workers") or 0)
+    except ValueError:
+        return None
+    return None if each is None else each * machines

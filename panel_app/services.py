@@ -1,4 +1,4 @@
-"""What all sessions share: the ledger and short-lived reads of it. Blocking: call it in threads.
+"""What all sessions share: the ledger, short-lived reads of it, the hub. Blocking: call it in threads.
 
 Nothing here is reactive: a session that subscribed to an object of the process would never be freed.
 Sessions ask again and again; reads within two seconds of each other are one.
@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from cvcore.metrics.record import MetricPoint
-from cvcore.metrics.stream import Cursor, MlflowStream
+from cvcore.metrics.stream import MetricReader
 from launch.ledger import Ledger, LedgerRun
 from launch.watch import Watch
-from panel_app.media import Media
+from panel_app.artifacts import Artifacts
+from panel_app.background.hub import Hub
+from panel_app.media import Answer, Media
 from panel_app.roots import Roots
-from panel_app.rows import Row, row
+from panel_app.rows import Details, Row, row
+from panel_app.selection import Selection, chosen, to_csv
 from panel_app.tracking import Tracking
 
 _FRESH_S = 2.0
-
-
-@dataclass(frozen=True)
-class Details:
-    """A run as its page shows it."""
-
-    row: Row
-    run: LedgerRun
+_SHARE = 4
+"""Rows are read at most a fourth of the time: a ledger of thousands of runs takes seconds to read."""
 
 
 class Services:
@@ -49,12 +46,27 @@ class Services:
             ConfigError: the text is no address of a tracking server.
         """
         self.tracking = Tracking(tracking) if isinstance(tracking, str) else tracking
-        self.ledger = Ledger(self.tracking.uri, self.tracking.via)
         self.media = media
         self.roots = roots or Roots.of()
+        self.ledger = Ledger(self.tracking.uri, self.tracking.via)
+        self.artifacts = Artifacts(self.ledger, media)
+        media.register("runs_csv", self._csv)
+        self._reader: MetricReader | None = None
+        self.hub = Hub(self.reader, self.details)
         self._lock = threading.Lock()
-        self._rows: list[Row] = []
-        self._read_at = float("-inf")
+        self._rows: list[Row] | None = None
+        self._stale_at = float("-inf")
+
+    def reader(self) -> MetricReader:
+        """Return what reads metrics; another one when the tracking server has moved.
+
+        Raises:
+            LakesightError: the ledger can't be opened.
+        """
+        client, known = self.ledger.client, self._reader
+        if known is None or known.client is not client:
+            known = self._reader = MetricReader(client)
+        return known
 
     def rows(self) -> list[Row]:
         """Return all runs, newest first, at most two seconds old.
@@ -63,10 +75,20 @@ class Services:
             LaunchError: the tracking server does not answer.
         """
         with self._lock:
-            if time.monotonic() - self._read_at > _FRESH_S:
+            if self._rows is None or time.monotonic() >= self._stale_at:
+                start = time.monotonic()
                 self._rows = self._read_rows()
-                self._read_at = time.monotonic()
+                end = time.monotonic()
+                self._stale_at = end + max(_FRESH_S, _SHARE * (end - start))
             return self._rows
+
+    def rows_now(self) -> list[Row] | None:
+        """Return the runs as they were last read, None if they never were; never blocks."""
+        return self._rows
+
+    def renew_rows(self) -> None:
+        """Have the next `rows` read again: something was done to a run."""
+        self._stale_at = float("-inf")
 
     def details(self, run_id: str) -> Details:
         """Return a run.
@@ -79,11 +101,16 @@ class Services:
         status = run.status
         if run.is_submitted and not run.is_sweep:
             status = Watch(self.ledger).look([run])[run.run_id]
-        return Details(row(run, status, time.time()), run)
+        return Details(row(run, status, time.time()), run, status)
 
-    def points(self, run_id: str, cursor: Cursor | None) -> tuple[list[MetricPoint], Cursor]:
-        """Return a run's metric points after a cursor, and the cursor after them."""
-        return MlflowStream(self.tracking.via(), run_id).read(cursor)
+    def mlflow_url(self, run: LedgerRun) -> str:
+        """Return the address of a run's page in MLflow, "" where there is none (yet)."""
+        pages = self.tracking.pages()
+        return f"{pages}/experiments/{run.experiment_id}/runs/{run.run_id}" if pages else ""
+
+    def _csv(self, values: Mapping[str, Any]) -> Answer:
+        found = chosen(self.rows(), Selection.of(values))
+        return Answer(to_csv(found).encode(), "text/csv; charset=utf-8", "lakesight-runs.csv")
 
     def _read_rows(self) -> list[Row]:
         runs = self.ledger.runs(submitted=False)

@@ -114,7 +114,9 @@ class Session:
         self._mark(PAGES.get(name))
         try:
             page = await self._page(name)
-            self.current = page
+            former, self.current = self.current, page
+            if former is not page and hasattr(former, "leave"):
+                former.leave()
             with pn.io.hold():
                 for key, other in self._pages.items():
                     other.view.visible = key == name or other is page

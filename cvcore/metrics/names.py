@@ -28,6 +28,10 @@ MEANINGS: dict[str, str] = {
     "system/gpu_pct": "use of the run's device, percent",
 }
 
+TOTAL_STEPS = "lakesight.total_steps"
+NUM_DEVICES = "lakesight.num_devices"
+"""Tags of a training that has begun: optimizer steps it will do, processes (one per device)."""
+
 _OF_HF = {
     "loss": "train/loss",
     "grad_norm": "train/grad_norm",

@@ -25,6 +25,9 @@ COLOURS = {
 class Page(Protocol):
     """A page of one session. It is built once, empty, and kept; its address may change.
 
+    One that holds something while it is shown has `leave()` too, called when another one is; `open`
+    follows when somebody comes back.
+
     Attributes:
         view: what is shown.
         heading: title of the browser's tab.

@@ -11,14 +11,15 @@ def test_a_run_is_found_opened_and_left_again(page, server, ledger) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.url}?page=history")
-    page.get_by_text("3 runs, 1 running").wait_for()
+    page.get_by_text("3 runs").wait_for()
+    page.get_by_text("1 running").wait_for()
     page.get_by_role("link", name="third").wait_for()
     page.get_by_label("Search").press_sequentially("first")
-    page.get_by_text("1 match").wait_for()
+    page.get_by_text("1 of 3 runs").wait_for()
     page.wait_for_url("**q=first")
     page.get_by_role("link", name="first").click()
-    page.get_by_text("train/loss").first.wait_for()
     page.get_by_text("AP 0.6250").wait_for()
+    page.get_by_text("mean loss since the last log").wait_for()
     assert ledger[1]["first"] in page.url
     page.reload()
     page.get_by_text("AP 0.6250").wait_for()

@@ -5,7 +5,6 @@ import pytest
 from cvcore.errors import ConfigError
 from launch.base import RunState, RunStatus
 from launch.ledger import LedgerRun
-from panel_app.pages.curves import MAX_POINTS, thinned
 from panel_app.router import asked, parsed, query
 from panel_app.rows import matching, row
 from panel_app.theme import Theme
@@ -46,14 +45,6 @@ def test_a_query_comes_back() -> None:
     values = {"page": "run", "run": "a&b=c?d #é"}
     assert parsed(query(**values)) == values
     assert asked({"page": [b"run"], "bad": [b"\xff"]}) == {"page": "run", "bad": "\ufffd"}
-
-
-def test_a_long_curve_is_thinned_and_keeps_its_newest_point() -> None:
-    steps = list(range(10 * MAX_POINTS + 7))
-    kept = thinned(steps, steps)["step"]
-    assert len(kept) <= MAX_POINTS
-    assert kept[-1] == steps[-1]
-    assert kept == sorted(kept)
 
 
 def test_a_theme_changes_what_it_names(tmp_path) -> None:

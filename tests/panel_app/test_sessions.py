@@ -56,7 +56,7 @@ def test_closed_sessions_are_freed(page, ledger, monkeypatch: pytest.MonkeyPatch
     try:
         for query, words in (
             ("?page=history", "3 runs"),
-            (f"?page=run&run={ledger[1]['first']}", "train/loss"),
+            (f"?page=run&run={ledger[1]['first']}", "mean loss since the last log"),
             ("?page=nope", "There is no such page"),
         ):
             page.goto(running.url + query)

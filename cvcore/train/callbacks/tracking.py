@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from cvcore.metrics.names import of_hf
+from cvcore.metrics.names import NUM_DEVICES, TOTAL_STEPS, of_hf
 from cvcore.metrics.tracker import Tracker, finite
 
 
@@ -16,6 +16,14 @@ class Tracking(TrainerCallback):
     def __init__(self, tracker: Tracker) -> None:
         """Take the tracker."""
         self.tracker = tracker
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Say how long it will be, and on how many devices: known only now."""
+        self.tracker.tags(
+            {TOTAL_STEPS: str(state.max_steps), NUM_DEVICES: str(max(args.world_size, 1))}
+        )
 
     def on_log(
         self,

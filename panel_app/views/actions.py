@@ -1,0 +1,183 @@
+"""What can be done to a run: cancel, resume, clone, and where else it can be looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from cvcore.errors import LakesightError
+from launch.base import RunState
+from launch.launchers import get_launcher
+from launch.submit import Submitter
+from panel_app.context import Context
+from panel_app.rows import Details, overrides
+from panel_app.safe import safe
+from panel_app.views.copy import Command
+
+_STARTED_BY_HAND = "it was started by `lakesight train`, without a launcher"
+
+
+class Actions:
+    """Buttons of one run; each is off, with the reason in words, when it can't work.
+
+    Attributes:
+        view: what is shown.
+    """
+
+    def __init__(self, context: Context, done: Callable[[], None]) -> None:
+        """Build them.
+
+        Args:
+            context: of the session.
+            done: called after something was done to the run.
+        """
+        self.context, self._done = context, done
+        self._details: Details | None = None
+        self.cancel: Any = pmui.Button(
+            label="Cancel", icon="stop", variant="outlined", color="error"
+        )
+        self.resume: Any = pmui.Button(label="Resume", icon="play_arrow", variant="outlined")
+        self.clone: Any = pmui.Button(
+            label="Clone into Configure", icon="content_copy", variant="outlined"
+        )
+        self.mlflow: Any = pmui.Button(
+            label="Open in MLflow",
+            icon="open_in_new",
+            variant="text",
+            target="_blank",
+            visible=False,
+        )
+        self.job: Any = pmui.Button(
+            label="Open the job", icon="open_in_new", variant="text", target="_blank", visible=False
+        )
+        self.why = pn.pane.HTML("", margin=(2, 10), sizing_mode="stretch_width")
+        self.command = Command(margin=(4, 10), sizing_mode="stretch_width")
+        self.sure: Any = pmui.Dialog(
+            self._question(), title="Cancel this run?", open=False, show_close_button=True
+        )
+        self.cancel.on_click(lambda _: setattr(self.sure, "open", True))
+        self.resume.on_click(self._resume)
+        self.clone.on_click(self._clone)
+        self.view = pmui.Column(
+            pmui.Row(
+                self.cancel,
+                self.resume,
+                self.clone,
+                self.mlflow,
+                self.job,
+                sx={"flexWrap": "wrap", "gap": "4px"},
+                sizing_mode="stretch_width",
+            ),
+            self.why,
+            self.command,
+            self.sure,
+            sizing_mode="stretch_width",
+        )
+
+    def show(self, details: Details) -> None:
+        """Fit the buttons to a run."""
+        self._details = details
+        run, state = details.run, details.row.state
+        known = overrides(run)
+        reasons = {
+            self.cancel: self._why_not_cancel(details),
+            self.resume: self._why_not_resume(details),
+            self.clone: "what it was configured with is not in the ledger" if known is None else "",
+        }
+        for button, reason in reasons.items():
+            if button.disabled != bool(reason):
+                button.disabled = bool(reason)
+        # Once it has ended nobody asks why it can't be canceled, and the other way round.
+        asked = self.resume if state.is_final else self.cancel
+        told = [
+            f"{button.label} is off: {reason}."
+            for button, reason in reasons.items()
+            if reason and (button is asked or button is self.clone)
+        ]
+        self.why.object = (
+            f'<span style="font-size:12.5px;opacity:.78">{safe(" ".join(told))}</span>'
+        )
+        self.why.visible = bool(told)
+        self.command.text = "" if known is None else f"lakesight submit {shlex.join(known)}".strip()
+        url = self.context.services.mlflow_url(run)
+        job = details.status.url if details.status.url.startswith("https://") else ""
+        for link, address in ((self.mlflow, url), (self.job, job)):
+            if link.href != (address or None):
+                link.param.update(href=address or None, visible=bool(address))
+
+    def _why_not_cancel(self, details: Details) -> str:
+        if not details.run.is_submitted:
+            return f"{_STARTED_BY_HAND}; stop it where it runs, with Ctrl-C"
+        return "the run has ended" if details.row.state.is_final else ""
+
+    def _why_not_resume(self, details: Details) -> str:
+        state = details.row.state
+        if not details.run.is_submitted:
+            return f"{_STARTED_BY_HAND}; start the same command again where it ran"
+        if details.run.is_sweep:
+            return "a sweep's runs are resumed one by one"
+        if state is RunState.SUCCEEDED:
+            return "it has done all of its steps; clone it to train for longer"
+        return "" if state.is_final else "the run has not ended"
+
+    def _question(self) -> Any:
+        yes = pmui.Button(label="Cancel the run", color="error", variant="contained")
+        no = pmui.Button(label="Let it run", variant="text")
+        yes.on_click(self._cancel)
+        no.on_click(lambda _: setattr(self.sure, "open", False))
+        return pmui.Column(
+            pmui.Typography(
+                "It saves a checkpoint first, then stops. It can be resumed from there.",
+                variant="body2",
+            ),
+            pmui.Row(yes, no),
+        )
+
+    async def _cancel(self, _: Any) -> None:
+        self.sure.open = False
+        details = self._details
+        if details is None:
+            return
+        await self._do(lambda: self._stop(details), "The run was asked to stop; it saves first.")
+
+    def _stop(self, details: Details) -> None:
+        run, ledger = details.run, self.context.services.ledger
+        mine = [one for one in ledger.runs() if one.parent == run.run_id] if run.is_sweep else [run]
+        for one in mine:
+            if not one.is_settled:
+                get_launcher(one.handle.launcher).cancel(one.handle)
+
+    async def _resume(self, _: Any) -> None:
+        details = self._details
+        if details is None:
+            return
+        services, user = self.context.services, self.context.user
+        self.resume.disabled = True
+        await self._do(
+            lambda: Submitter(user=user).resume(details.run, services.ledger),
+            "It goes on from its newest checkpoint.",
+        )
+
+    async def _do(self, work: Callable[[], Any], said: str) -> None:
+        assert self._details is not None
+        services, run_id = self.context.services, self._details.run.run_id
+        try:
+            await asyncio.to_thread(work)
+        except LakesightError as error:
+            self.context.tell(str(error), "error")
+        else:
+            self.context.tell(said, "success")
+        services.renew_rows()
+        services.hub.look(run_id)
+        self._done()
+
+    def _clone(self, _: Any) -> None:
+        if self._details is not None:
+            known = overrides(self._details.run) or []
+            own = [word for word in known if not word.startswith(("run.id=", "run.dir="))]
+            self.context.go("configure", set=shlex.join(own))

@@ -1,0 +1,298 @@
+"""One figure: the curves of a metric, of one run or several, as they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.events import RangesUpdate, Reset
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.plotting import figure
+
+from cvcore.metrics.stream import MOST, MetricReader, Points
+from panel_app.background.curve import Curve
+from panel_app.background.feed import Feed
+from panel_app.background.screen import START, Change
+from panel_app.background.screen import Place as Taken
+from panel_app.safe import safe
+
+PALETTE = (
+    "#168a96",
+    "#d9772b",
+    "#8b62d9",
+    "#d1495b",
+    "#4a9a52",
+    "#a9850f",
+    "#3f7fd6",
+    "#c0569b",
+)
+"""Colours of curves; each is told from white and from the dark background."""
+
+_MARKED = 40
+"""A curve of so few points shows them."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How curves are drawn.
+
+    Attributes:
+        log_x: whether steps are on a logarithmic axis.
+        log_y: whether values are.
+        smoothing: weight of what was before, 0 to below 1.
+    """
+
+    log_x: bool = False
+    log_y: bool = False
+    smoothing: float = 0.0
+
+
+@dataclass
+class Series:
+    """One curve in a figure.
+
+    Attributes:
+        feed: of its run.
+        key: of its metric.
+        label: in the figure's heading.
+        colour: of the line.
+        dash: "solid" or "dashed".
+    """
+
+    feed: Feed
+    key: str
+    label: str
+    colour: str
+    dash: str
+    raw: ColumnDataSource = field(default_factory=lambda: ColumnDataSource(_empty()))
+    smooth: ColumnDataSource = field(default_factory=lambda: ColumnDataSource(_empty()))
+    taken: Taken = START
+    taken_smooth: Taken = START
+    seen: int = -1
+    lines: list[Any] = field(default_factory=list)
+
+    @property
+    def curve(self) -> Curve | None:
+        """Its points, None before they are read."""
+        return self.feed.curves.get(self.key)
+
+
+class Chart:
+    """A figure with a heading that has the newest values."""
+
+    def __init__(self, title: str, unit: str, look: Look, zoomed: Callable[[Chart], None]) -> None:
+        """Draw it, still without curves.
+
+        Args:
+            title: of the figure.
+            unit: what the values are, in words.
+            look: how they are drawn.
+            zoomed: told when a person has chosen a range of steps.
+        """
+        self.title, self.unit, self.look = title, unit, look
+        self.series: dict[tuple[str, str], Series] = {}
+        self.window: tuple[float, float] | None = None
+        self._zoomed = zoomed
+        plot: Any = figure(
+            height=230,
+            sizing_mode="stretch_width",
+            tools="xpan,xbox_zoom,xwheel_zoom,reset,save",
+            active_drag="xbox_zoom",
+            active_scroll=None,
+            x_axis_type="log" if look.log_x else "linear",
+            y_axis_type="log" if look.log_y else "linear",
+            output_backend="canvas",
+        )
+        self.plot = plot
+        plot.toolbar.logo = None
+        plot.toolbar.autohide = True
+        plot.xaxis.axis_label = None
+        plot.min_border_left = 52
+        self._hover: Any = HoverTool(
+            tooltips=[("step", "@step{0,0}"), ("value", "@value{0.00000a}")],
+            mode="vline",
+            renderers=[],
+        )
+        plot.add_tools(self._hover)
+        plot.on_event(RangesUpdate, self._ranges)
+        plot.on_event(Reset, self._reset)
+        self.head = pn.pane.HTML(
+            self._heading(), sizing_mode="stretch_width", margin=(8, 12, 0, 12)
+        )
+        self.view = pn.Column(
+            self.head,
+            pn.pane.Bokeh(plot, sizing_mode="stretch_width", height=234, margin=(0, 6, 10, 6)),
+            styles={
+                "border": "1px solid color-mix(in srgb, currentColor 16%, transparent)",
+                "border-radius": "10px",
+                "background": "var(--panel-surface-color)",
+                "order": "0",
+                "flex": "1 1 400px",
+                "min-width": "320px",
+                "max-width": "760px",
+            },
+            margin=0,
+        )
+
+    def add(self, series: Series) -> None:
+        """Draw one more curve."""
+        self.series[series.feed.run_id, series.key] = series
+        plot: Any = self.plot
+        look = {"color": series.colour}
+        faint = self.look.smoothing > 0
+        raw = plot.line(
+            "step",
+            "value",
+            source=series.raw,
+            line_width=1 if faint else 2,
+            line_alpha=0.3 if faint else 1,
+            line_dash=series.dash,
+            **look,
+        )
+        smooth = plot.line(
+            "step", "value", source=series.smooth, line_width=2, line_dash=series.dash, **look
+        )
+        marks = plot.scatter("step", "value", source=series.raw, size=5, alpha=0.9, **look)
+        smooth.visible = faint
+        series.lines = [raw, smooth, marks]
+        # The tool-tip is of the curve that is looked at.
+        self._hover.renderers = [*self._hover.renderers, smooth if faint else raw]
+
+    def stand(self, order: int) -> None:
+        """Take a place among the figures; lower ones are first."""
+        if self.view.styles["order"] != str(order):
+            self.view.styles = {**self.view.styles, "order": str(order)}
+
+    def smoothen(self, smoothing: float) -> None:
+        """Smooth more or less; 0 shows the curves as they are."""
+        self.look = Look(self.look.log_x, self.look.log_y, smoothing)
+        faint = smoothing > 0
+        for one in self.series.values():
+            raw, smooth, _ = one.lines
+            raw.glyph.line_alpha, raw.glyph.line_width = (0.3, 1) if faint else (1, 2)
+            smooth.visible = faint
+            one.taken_smooth, one.seen = START, -1
+        self._hover.renderers = [one.lines[1 if faint else 0] for one in self.series.values()]
+        self.update()
+
+    def update(self) -> None:
+        """Take up what the curves got; does nothing where they got nothing."""
+        for one in self.series.values():
+            curve = one.curve
+            if curve is None or curve.version == one.seen:
+                continue
+            one.seen = curve.version
+            if self.window is not None:
+                self._show_window(one, curve)
+                continue
+            _apply(one.raw, change := curve.pull(one.taken))
+            one.taken = change.place if change else one.taken
+            if self.look.smoothing > 0:
+                _apply(one.smooth, change := curve.pull(one.taken_smooth, self.look.smoothing))
+                one.taken_smooth = change.place if change else one.taken_smooth
+            marked = len(curve) <= _MARKED
+            if one.lines[2].visible != marked:
+                one.lines[2].visible = marked
+        heading = self._heading()
+        if heading != self.head.object:
+            self.head.object = heading
+
+    def exact(self, reader: MetricReader) -> list[tuple[Series, Points]]:
+        """Return the points of the chosen range that only the server has. Blocking."""
+        found = []
+        if self.window is None:
+            return []
+        first, last = int(self.window[0]), int(self.window[1]) + 1
+        for one in self.series.values():
+            if one.curve is not None and not one.curve.is_whole:
+                points = reader.interval(one.feed.run_id, one.key, first, last)
+                if points is not None and 0 < len(points) < MOST:
+                    found.append((one, points))
+        return found
+
+    def show_exact(self, found: list[tuple[Series, Points]]) -> None:
+        """Show what `exact` found."""
+        for one, points in found:
+            keep = np.isfinite(points.values)
+            one.raw.data = {"step": points.steps[keep], "value": points.values[keep]}
+
+    def _show_window(self, one: Series, curve: Curve) -> None:
+        assert self.window is not None
+        steps, values, _ = curve.window(*self.window)
+        one.raw.data = {"step": steps, "value": values}
+        one.taken = one.taken_smooth = START
+        if self.look.smoothing > 0:
+            steps, values, _ = curve.window(*self.window, smoothing=self.look.smoothing)
+            one.smooth.data = {"step": steps, "value": values}
+        marked = len(steps) <= _MARKED
+        if one.lines[2].visible != marked:
+            one.lines[2].visible = marked
+
+    def _ranges(self, event: Any) -> None:
+        if event.x0 is None or event.x1 is None:
+            return
+        curves = [one.curve for one in self.series.values() if one.curve and len(one.curve)]
+        if not curves:
+            return
+        first = min(int(curve.steps[0]) for curve in curves)
+        last = max(curve.last_step or 0 for curve in curves)
+        low, high = sorted((float(event.x0), float(event.x1)))
+        if low <= first and high >= last:
+            self._reset(event)
+            return
+        self.window = (low, high)
+        for one in self.series.values():
+            one.seen = -1
+        self.update()
+        self._zoomed(self)
+
+    def _reset(self, _: Any) -> None:
+        if self.window is not None:
+            self.window = None
+            for one in self.series.values():
+                one.seen = -1
+            self.update()
+
+    def _heading(self) -> str:
+        told = []
+        partial = ""
+        for one in self.series.values():
+            curve = one.curve
+            if curve is None or not len(curve):
+                continue
+            value = f"{curve.values[-1]:.4g}"
+            dash = "dashed" if one.dash == "dashed" else "solid"
+            told.append(
+                f'<span style="white-space:nowrap"><span style="display:inline-block;width:16px;'
+                f'border-top:3px {dash} {one.colour};vertical-align:middle;margin-right:5px"></span>'
+                f"{safe(one.label)} <b>{value}</b></span>"
+            )
+            if not curve.is_whole:
+                partial = "a sample; zoom in for every point"
+            elif len(curve) > 3_000 and self.window is None:
+                partial = f"{len(curve):,} points, extremes kept; zoom in for every point"
+        series = " &nbsp; ".join(told)
+        note = " &middot; ".join(text for text in (safe(self.unit), partial) if text)
+        return (
+            f'<div style="display:flex;flex-wrap:wrap;gap:2px 14px;align-items:baseline">'
+            f'<b style="font-size:14px">{safe(self.title)}</b>'
+            f'<span style="font-size:12.5px">{series}</span></div>'
+            f'<div style="opacity:.72;font-size:12px;min-height:16px">{note}</div>'
+        )
+
+
+def _apply(source: ColumnDataSource, change: Change | None) -> None:
+    if change is None:
+        return
+    new: dict[str, Any] = {"step": change.steps, "value": change.values}
+    if change.anew:
+        source.data = new
+    else:
+        source.stream(new)
+
+
+def _empty() -> dict[str, Any]:
+    return {"step": np.empty(0, np.int64), "value": np.empty(0)}

@@ -24,6 +24,7 @@ from panel_app.app import create_app
 from panel_app.guard import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, guard, loopback_hosts
 from panel_app.identity import HEADERS
 from panel_app.media import Media, MediaHandler
+from panel_app.reconnect import LOST
 from panel_app.roots import Roots
 from panel_app.services import Services
 from panel_app.theme import Theme
@@ -88,7 +89,13 @@ def make_server(settings: Settings, tracking: Tracking | None = None) -> Any:
     media = Media(secret)
     roots = Roots.of(settings.roots, shared=settings.is_shared)
     services = Services(tracking or settings.tracking, media, roots)
-    pn.extension("tabulator", "codeeditor", design=MaterialDesign, notifications=True)
+    pn.extension(
+        "tabulator",
+        "codeeditor",
+        design=MaterialDesign,
+        notifications=True,
+        disconnect_notification=LOST,
+    )
 
     # Panel calls functions only; of a partial it would show the text.
     def app() -> Any:

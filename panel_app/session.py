@@ -15,6 +15,7 @@ from cvcore.errors import did_you_mean
 from panel_app.context import Context
 from panel_app.navigation import ENTRIES, PAGES
 from panel_app.pages.base import Page, heading, notice
+from panel_app.reconnect import Reconnect
 from panel_app.router import Router, parsed, query
 from panel_app.safe import safe
 from panel_app.services import Services
@@ -98,7 +99,7 @@ class Session:
                     sizing_mode="stretch_width",
                 )
             ],
-            main=[self.main, self.router],
+            main=[self.main, self.router, Reconnect(width=0, height=0, margin=0)],
             meta_apple_touch_icon=None,
         )
         self._mark(PAGES.get(wanted.get("page", ENTRIES[0].key)))
@@ -114,9 +115,7 @@ class Session:
         self._mark(PAGES.get(name))
         try:
             page = await self._page(name)
-            former, self.current = self.current, page
-            if former is not page and hasattr(former, "leave"):
-                former.leave()
+            self.current = page
             with pn.io.hold():
                 for key, other in self._pages.items():
                     other.view.visible = key == name or other is page

@@ -300,13 +300,17 @@ class Ledger:
             name = self.client.get_experiment(run.info.experiment_id).name
         return _run(run, name)
 
-    def find(self, word: str) -> LedgerRun:
+    def find(self, word: str, submitted: bool = True) -> LedgerRun:
         """Return the run that a person means: the start of its id, its title, or its folder.
+
+        Args:
+            word: what the person gave.
+            submitted: only among those that a launcher has.
 
         Raises:
             UnknownRun: there is none, or more than one.
         """
-        runs = self.runs()
+        runs = self.runs(submitted=submitted)
         folder = str(Path(word).expanduser().absolute())
         for fits in (
             lambda run: run.run_id == word or run.tags.get(FOLDER) == folder,

@@ -160,8 +160,9 @@ def monitor(run: str | Submitted) -> Widget:
         UnknownRun: there is no such run; the message names those there are.
     """
     _load()
-    run_id = run.handle.run_id if isinstance(run, Submitted) else _run_id(run)
-    return Widget("run", run=run_id)
+    if isinstance(run, Submitted):
+        return Widget("run", run=run.handle.run_id)
+    return Widget("run", run=services().ledger.find(run, submitted=False).run_id)
 
 
 def explore(*overrides: str) -> Widget:
@@ -178,12 +179,6 @@ def explore(*overrides: str) -> Widget:
 def services() -> Services:
     """Return the services of this kernel: the ledger of MLFLOW_TRACKING_URI, else of this folder."""
     return Services("", InlineMedia(secrets.token_urlsafe(16)))
-
-
-def _run_id(word: str) -> str:
-    ledger = services().ledger
-    known = next((run for run in ledger.runs(submitted=False) if run.run_id == word), None)
-    return known.run_id if known else ledger.find(word).run_id
 
 
 def _load() -> None:

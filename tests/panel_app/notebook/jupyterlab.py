@@ -64,7 +64,8 @@ class JupyterLab:
         (self.folder / name).write_text(json.dumps(notebook(cells)))
         page.goto(f"{self.url}/lab/tree/{name}?token={TOKEN}")
         page.locator(".jp-Notebook").first.wait_for()
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+        # Before the kernel is connected the command would ask which one.
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainingArguments
+from transformers import PreTrainedModel, TrainingArguments
 
 from cvcore.config.schema import Config
 from cvcore.errors import ConfigError
@@ -126,6 +126,20 @@ def require_class_maps(config: Config) -> None:
         f"optim.class_balance={config.optim.class_balance} is for semantic segmentation by classes "
         f"of pixels; this run is {what}. Leave it at 0."
     )
+
+
+def require_checkpointing(model: PreTrainedModel, config: Config) -> None:
+    """Refuse `trainer.gradient_checkpointing` where transformers has none for the model.
+
+    Raises:
+        ConfigError: says what else needs less memory.
+    """
+    if config.trainer.gradient_checkpointing and not model.supports_gradient_checkpointing:
+        raise ConfigError(
+            f"trainer.gradient_checkpointing=true: transformers has none for {model.config.model_type}. "
+            "Leave it false; a smaller trainer.per_device_train_batch_size with more "
+            "trainer.gradient_accumulation_steps needs less memory too."
+        )
 
 
 def training_arguments(

@@ -16,7 +16,13 @@ from cvcore.data.transforms import fit_transform, train_transform
 from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
 from cvcore.train import distributed, nodes, resume, weights
-from cvcore.train.arguments import max_steps, set_intervals, training_arguments, zero_stage
+from cvcore.train.arguments import (
+    max_steps,
+    require_checkpointing,
+    set_intervals,
+    training_arguments,
+    zero_stage,
+)
 from cvcore.train.batch_size import Trial, fit
 from cvcore.train.batches import EpochBatches
 from cvcore.train.best import BestModel
@@ -142,6 +148,7 @@ class Story:
         set_seed(config.seed)
         with weights.whole(self.args):
             self.model, processor = self.task.load(config.model, data.labels)
+        require_checkpointing(self.model, config)
         self.identity = resume.identity(
             config, data.labels, self.model.config.model_type, data.fingerprint
         )

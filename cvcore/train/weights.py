@@ -30,8 +30,9 @@ def whole(args: TrainingArguments) -> Iterator[None]:
     """
     unset_hf_deepspeed_config()
     yield
-    if args.hf_deepspeed_config is not None:
-        set_hf_deepspeed_config(args.hf_deepspeed_config)
+    settings = getattr(args, "hf_deepspeed_config", None)  # there only with DeepSpeed
+    if settings is not None:
+        set_hf_deepspeed_config(settings)
 
 
 def named(model: nn.Module) -> dict[str, torch.Tensor]:

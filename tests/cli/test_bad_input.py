@@ -115,6 +115,12 @@ def test_a_model_of_another_task(refused: Refusal, tmp_path: Path) -> None:
     assert "a model for classification, not for detection" in error
 
 
+def test_what_the_model_does_not_have(refused: Refusal, tmp_path: Path) -> None:
+    overrides = image_folder(tmp_path / "data", {"train": ["a", "b"], "val": ["a", "b"]})
+    error = refused(*overrides, "trainer.gradient_checkpointing=true")
+    assert "transformers has none for resnet" in error
+
+
 def test_a_folder_that_cannot_be_written(refused: Refusal, tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file where the run's folder should be")
     assert "run" in refused("task=classification")

@@ -11,9 +11,15 @@ const number = (value) => Number(value).toLocaleString("en")
 const short = (value) => (Math.round(value * 100) / 100).toString()
 const light = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b > 150
 
-export function render({model, el}) {
+export function render({model, el, view}) {
   const state = {hidden: new Set(), shapes: true, names: false, fill: 0.4, items: new Map(), blocks: new Map(),
                  asked: new Set(), cells: new Map(), columns: 1, open: null, view: null}
+  // Bokeh takes a model that has just come from the server for one made here and sends it whole, with
+  // its class; where that class came with it (first session of a process), sending fails.
+  const say = (message) => {
+    view?.model?.document?._new_models?.delete?.(view.model)
+    model.send_msg(message)
+  }
   const root = make("div", "root"), legend = make("aside", "legend"), scroll = make("div", "scroll"),
         space = make("div", "space"), dialog = make("dialog")
   legend.setAttribute("aria-label", "Classes")
@@ -230,7 +236,7 @@ export function render({model, el}) {
     if (state.asked.has(block)) return
     state.asked.add(block)
     state.blocks.set(block, true)
-    model.send_msg({type: "window", start: block * BLOCK, count: BLOCK, generation: model.generation})
+    say({type: "window", start: block * BLOCK, count: BLOCK, generation: model.generation})
     if (state.blocks.size > MAX_BLOCKS) {  // forget the blocks farthest from here
       const far = [...state.blocks.keys()].sort((a, b) => Math.abs(b - block) - Math.abs(a - block))[0]
       state.blocks.delete(far)
@@ -291,11 +297,11 @@ export function render({model, el}) {
   stage.append(big, words)
   large.append(bar, stage, side)
   dialog.append(large)
-  const openLarge = (index) => model.send_msg({type: "detail", index, generation: model.generation})
+  const openLarge = (index) => say({type: "detail", index, generation: model.generation})
   previous.onclick = () => openLarge(state.open.index - 1)
   next.onclick = () => openLarge(state.open.index + 1)
   close.onclick = () => dialog.close()
-  dialog.onclose = () => { state.open = null; model.send_msg({type: "closed"}) }
+  dialog.onclose = () => { state.open = null; say({type: "closed"}) }
   dialog.onkeydown = (event) => {
     if (event.key === "ArrowLeft" && !previous.disabled) previous.click()
     if (event.key === "ArrowRight" && !next.disabled) next.click()
@@ -427,6 +433,6 @@ export function render({model, el}) {
   buildLegend()
   const whole = make("div")
   whole.append(root, dialog)
-  model.send_msg({type: "ready"})
+  say({type: "ready"})
   return whole
 }

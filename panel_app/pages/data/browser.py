@@ -13,6 +13,7 @@ import panel_material_ui as pmui
 from cvcore.errors import LakesightError
 from panel_app.data import volumes
 from panel_app.data.sets import DataSets
+from panel_app.identity import no_token
 from panel_app.pages.base import notice
 
 _VOLUMES = "/Volumes"
@@ -30,6 +31,7 @@ class Browser:
             picked: told the folder that a person chose.
         """
         self._roots, self._picked = sets.roots, picked
+        self.token: Callable[[], str] = no_token
         self._path = ""
         self._parent: str | None = None
         self._task: asyncio.Task[None] | None = None
@@ -111,7 +113,7 @@ class Browser:
         mounted = any(one.startswith(_VOLUMES) for one in self._roots.folders)
         if path.startswith(_VOLUMES) and by_workspace and not mounted:
             path = path.rstrip("/")
-            found = volumes.entries(path)
+            found = volumes.entries(path, self.token())
             above = "" if path == _VOLUMES else str(PurePosixPath(path).parent)
             folders = [(name, f"{path}/{name}") for name, is_folder, _ in found if is_folder]
             return path, above, folders, [name for name, is_folder, _ in found if not is_folder]

@@ -38,7 +38,8 @@ class Chooser:
             label="Task",
             options={label_of(one): one for one in TASKS},
             value="detection",
-            width=230,
+            width=210,
+            size="small",
         )
         self.reader = pmui.Select(label="Format", options=[], width=190, size="small")
         self.root = pmui.TextInput(
@@ -48,7 +49,7 @@ class Chooser:
             size="small",
         )
         self.browse = pmui.Button(label="Browse", icon="folder_open", variant="outlined")
-        self.more = pmui.Toggle(label="Settings", icon="settings", variant="outlined", value=False)
+        self.more = pmui.Button(label="Settings", icon="settings", variant="outlined")
         self.browser = Browser(sets, self._picked)
         self.form = GroupForm(self._said)
         self.settings = pmui.Paper(
@@ -59,7 +60,7 @@ class Chooser:
             margin=(6, 10),
             sx={"border": "1px solid", "borderColor": "divider", "padding": "14px"},
         )
-        self.more.param.watch(lambda event: self.settings.param.update(visible=event.new), "value")
+        self.more.on_click(self._unfolded)
         self.task.param.watch(self._chosen_task, "value")
         self.reader.param.watch(self._chosen_reader, "value")
         self.root.param.watch(self._typed_root, "value")
@@ -122,6 +123,10 @@ class Chooser:
         self.editor.load(recipe)
         self.editor.sweeps = sweeps
         self._changed()
+
+    def _unfolded(self, _event: Any) -> None:
+        self.settings.visible = not self.settings.visible
+        self.more.label = "Hide settings" if self.settings.visible else "Settings"
 
     def _typed_root(self, event: Any) -> None:
         if not self._showing and event.new != event.old:

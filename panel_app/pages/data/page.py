@@ -16,7 +16,7 @@ from panel_app.context import Context
 from panel_app.data.choice import Choice, in_volume
 from panel_app.data.jobs import Progress
 from panel_app.data.sets import of
-from panel_app.data.volumes import is_configured
+from panel_app.data.volumes import is_configured, require_readable
 from panel_app.forms.editor import Editor
 from panel_app.navigation import PAGES
 from panel_app.pages.base import heading, notice
@@ -47,6 +47,7 @@ class DataPage:
         self.sets = of(context.services)
         self.editor = Editor(lambda: None, self._answered)
         self.chooser = Chooser(self.sets, self.editor, self._edited)
+        self.chooser.browser.token = context.token
         self.opened: Opened | None = None
         self._kept: str | None = None
         self._values: dict[str, str] = {}
@@ -200,6 +201,8 @@ class DataPage:
                 raise _RefusedError(" ".join(faults.values()))
             overrides = tuple(self.editor.recipe.to_overrides())
             choice = await asyncio.to_thread(self.sets.choose, overrides)
+            path, token = in_volume(choice.data), self.context.token()
+            await asyncio.to_thread(require_readable, path, token)
         except LakesightError as error:
             self._say("The data set can't be opened", str(error), "error")
             return

@@ -38,8 +38,10 @@ class Entry:
 ENTRIES = (
     Entry("configure", "Configure", "tune", "panel_app.pages.configure.page", "ConfigurePage"),
     Entry("data", "Data", "photo_library", "panel_app.pages.data", "DataPage"),
+    Entry("train", "Train", "model_training", "panel_app.pages.train", "TrainPage"),
     Entry("history", "History", "history", "panel_app.pages.history", "HistoryPage"),
-    Entry("run", "", "", "panel_app.pages.run", "RunPage", below="history"),
+    Entry("run", "", "", "panel_app.pages.run", "RunPage", below="train"),
+    Entry("compare", "", "", "panel_app.pages.compare", "ComparePage", below="history"),
 )
 """In the order of the navigation; the first is shown where the address names none."""
 

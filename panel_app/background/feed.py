@@ -234,9 +234,10 @@ class Feed:
         # Points that came while the parts were read are here, not in them.
         late = joined(parts)
         since = int(late.steps[-1]) if len(late) else -1
-        curve.is_whole = True
-        curve.version += 1
         curve.replace(joined([late, self._reader().after(self.run_id, key, since)]))
+        curve.is_whole = True
+        # Also where every point was in the sample: it is no sample any more.
+        curve.version += 1
         self.version += 1
         return not self._backfills
 

@@ -69,9 +69,9 @@ def heading(text: str, under: str = "") -> Any:
 
 
 def notice(title: str, text: str, severity: str = "info") -> Any:
-    """Return a block of words; both texts are escaped."""
+    """Return a block of words: the title is text anyway, what is below it is escaped."""
     return pmui.Alert(
-        title=safe(title),
+        title=title,
         object=safe(text),
         severity=severity,
         closeable=False,

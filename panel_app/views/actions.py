@@ -10,6 +10,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from cvcore.config.overrides import assign
 from cvcore.errors import LakesightError
 from launch.base import RunState
 from launch.launchers import get_launcher
@@ -179,5 +180,7 @@ class Actions:
     def _clone(self, _: Any) -> None:
         if self._details is not None:
             known = overrides(self._details.run) or []
-            own = [word for word in known if not word.startswith(("run.id=", "run.dir="))]
+            # What the app added itself it will add again.
+            added = assign("tracking.uri", self.context.services.ledger.uri)
+            own = [w for w in known if not w.startswith(("run.id=", "run.dir=")) and w != added]
             self.context.go("configure", set=shlex.join(own))

@@ -14,6 +14,7 @@ from cvcore.metrics.stream import MetricReader
 from panel_app.background.feed import Feed
 from panel_app.views.chart import PALETTE, Chart, Look, Series
 from panel_app.views.naming import DEFAULT, GROUPS, Place, place
+from panel_app.views.steady import Steady
 
 PLAIN = {"& button": {"textTransform": "none", "whiteSpace": "nowrap"}}
 """Labels of a row of buttons as they are written."""
@@ -89,6 +90,7 @@ class Board:
         )
         self._more = {group: self._more_button(group) for group in GROUPS}
         self.view = pmui.Column(
+            Steady(width=0, height=0, margin=0),
             self.controls,
             self.words,
             self._box,

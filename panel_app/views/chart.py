@@ -31,6 +31,9 @@ PALETTE = (
 )
 """Colours of curves; each is told from white and from the dark background."""
 
+_NEUTRAL = "#737c80"
+"""Of axes until the kit has coloured them for day or night."""
+
 _MARKED = 40
 """A curve of so few points shows them."""
 
@@ -109,7 +112,14 @@ class Chart:
         self.plot = plot
         plot.toolbar.logo = None
         plot.toolbar.autohide = True
-        plot.xaxis.axis_label = None
+        plot.background_fill_color = plot.border_fill_color = plot.outline_line_color = None
+        for axis in (*plot.xaxis, *plot.yaxis):
+            axis.major_label_text_color = axis.axis_line_color = axis.major_tick_line_color = (
+                _NEUTRAL
+            )
+            axis.minor_tick_line_color = None
+        for grid in (*plot.xgrid, *plot.ygrid):
+            grid.grid_line_color, grid.grid_line_alpha = _NEUTRAL, 0.22
         plot.min_border_left = 52
         self._hover: Any = HoverTool(
             tooltips=[("step", "@step{0,0}"), ("value", "@value{0.00000a}")],
@@ -124,12 +134,13 @@ class Chart:
         )
         self.view = pn.Column(
             self.head,
-            pn.pane.Bokeh(plot, sizing_mode="stretch_width", height=234, margin=(0, 6, 10, 6)),
+            pn.pane.Bokeh(plot, sizing_mode="stretch_width", height=230, margin=(0, 6)),
             styles={
                 "border": "1px solid color-mix(in srgb, currentColor 16%, transparent)",
                 "border-radius": "10px",
                 "background": "var(--panel-surface-color)",
                 "order": "0",
+                "padding-bottom": "12px",
                 "flex": "1 1 400px",
                 "min-width": "320px",
                 "max-width": "760px",

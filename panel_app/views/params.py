@@ -116,6 +116,18 @@ def differences(mine: Mapping[str, str], others: Mapping[str, str]) -> list[tupl
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 
+def varying(several: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
+    """Return (parameter, the value of each run) where they are not all the same.
+
+    Example:
+        >>> varying([{"seed": "1", "a": "0"}, {"seed": "2", "a": "0"}])
+        [('seed', '1', '2')]
+    """
+    keys = sorted({key for one in several for key in one if not key.startswith(_OWN)})
+    rows = [(key, *(one.get(key, "") for one in several)) for key in keys]
+    return [row for row in rows if len(set(row[1:])) > 1]
+
+
 def defaults(run: LedgerRun) -> dict[str, str]:
     """Return the parameters of a run that chose the same options and changed no value. Blocking.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from panel_app.views.table import table
 
@@ -38,3 +38,31 @@ def results(metrics: Mapping[str, float], metric: str) -> str:
     rows = [(name, *(found[name].get(prefix, "") for prefix in used)) for name in names]
     heads = ("figure", *(_COLUMNS[prefix] for prefix in used))
     return table(heads, rows, caption="Figures", marked=[name == metric for name in names])
+
+
+def side_by_side(runs: Sequence[Mapping[str, float]], titles: Sequence[str], metric: str) -> str:
+    """Return the HTML of the final figures of several runs, "" if there is none.
+
+    Args:
+        runs: newest value of each metric, of each run.
+        titles: of the runs.
+        metric: the one that counts, without its split.
+    """
+    keys = {
+        key
+        for run in runs
+        for key in run
+        if key.startswith(tuple(f"{prefix}/" for prefix in _COLUMNS)) and not key.endswith(_ENDS)
+    }
+    order = list(_COLUMNS)
+
+    def rank(key: str) -> tuple[int, bool, str]:
+        prefix, _, name = key.partition("/")
+        return (order.index(prefix), name != metric, name)
+
+    rows = [
+        (key, *("" if run.get(key) is None else f"{run[key]:.4f}" for run in runs))
+        for key in sorted(keys, key=rank)
+    ]
+    marked = [row[0].partition("/")[2] == metric for row in rows]
+    return table(("figure", *titles), rows, caption="Figures", marked=marked) if rows else ""

@@ -64,14 +64,18 @@ def test_an_evicted_training_goes_on_from_the_volume_with_the_same_curves(
 ) -> None:
     monkeypatch.setattr("launch.databricks.task.RETRY_PAUSE_MS", 200)
     submitted = submitter.submit(RUN)
-    run_id, until = submitted.handle.run_id, time.monotonic() + 150
+    run_id, until = submitted.handle.run_id, time.monotonic() + 300
+    launcher = submitter.launchers("databricks")
     durable = ws.root / f"Volumes/main/default/runs/runs/{run_id}/durable"
     while not [p for p in durable.glob("checkpoints/*/COMPLETE") if p.parent.suffix != ".part"]:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+        status = launcher.poll([submitted.handle])[run_id]
+        said = f"{status}\n{everything(launcher, submitted.handle)}"
+        assert time.monotonic() < until, said
+        assert not status.state.is_final, said
+        time.sleep(0.1)
     assert ws.core.runner.evict(int(submitted.handle.external_id)) == ["train"]
     status = ended(submitter, submitted)
-    log = everything(submitter.launchers("databricks"), submitted.handle)
+    log = everything(launcher, submitted.handle)
     assert (status.state, status.attempt) == (RunState.SUCCEEDED, 2), f"{status}\n{log}"
     assert "going on from step" in log, log
     assert (durable / "checkpoints" / "checkpoint-40" / "COMPLETE").is_file()

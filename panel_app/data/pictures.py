@@ -35,6 +35,7 @@ MAX_SIDE_PX = 2_400
 """Of a picture shown large."""
 
 _LOSSLESS_PX = 512
+_DRAWN_PX = 1_024
 _QUALITY = 85
 
 
@@ -85,6 +86,18 @@ def mask(record: Record, index: Index, small: bool) -> Answer:
         raise DataError("this image has no mask")
     side = THUMBNAIL_PX if small else MAX_SIDE_PX
     picture = mask_picture(record, index.labels, record.mask, side)
+    return _png(picture)
+
+
+def drawn(record: Record, index: Index, max_pixels: int) -> Answer:
+    """Return an image with its truth drawn on it, at most 1,024 pixels wide or high.
+
+    Raises:
+        DataError: the image or its truth can't be used.
+    """
+    sample = Loader(index.labels, index.kind, max_pixels).whole(record)
+    picture = Image.fromarray(draw(sample.image_HW3, index.labels, target=sample.target))
+    picture.thumbnail((_DRAWN_PX, _DRAWN_PX))
     return _png(picture)
 
 

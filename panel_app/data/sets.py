@@ -58,6 +58,7 @@ class DataSets:
         self._media.register("data-thumbnail", self._thumbnail)
         self._media.register("data-image", self._image)
         self._media.register("data-mask", self._mask)
+        self._media.register("data-drawn", self._drawn)
         self._media.register("data-augmented", self._augmented)
         self._media.register("data-findings", self._findings)
 
@@ -156,7 +157,7 @@ class DataSets:
         return bool(path) and not (self.volumes_here() / path.removeprefix("/Volumes/")).exists()
 
     def url(self, kind: str, key: str, row: int, **more: Any) -> str:
-        """Return the signed address of a row's "thumbnail", "image", "mask" or "augmented"."""
+        """Return the signed address of a row's "thumbnail", "image", "mask", "drawn" or "augmented"."""
         with self._lock:
             known = self._indexes.get(key)
         # Another address when the index was made again: browsers keep pictures.
@@ -225,6 +226,10 @@ class DataSets:
     def _mask(self, values: Mapping[str, Any]) -> Answer:
         index, record = self.record(values["set"], values["row"])
         return pictures.mask(record, index, small=bool(values["small"]))
+
+    def _drawn(self, values: Mapping[str, Any]) -> Answer:
+        index, record = self.record(values["set"], values["row"])
+        return pictures.drawn(record, index, self._max_pixels(values["set"]))
 
     def _augmented(self, values: Mapping[str, Any]) -> Answer:
         choice = self.choose(tuple(values["overrides"]))

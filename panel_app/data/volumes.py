@@ -39,8 +39,35 @@ def client() -> WorkspaceClient:
     return connect(SystemClock())
 
 
-def entries(path: str) -> list[tuple[str, bool, int]]:
+def as_user(token: str) -> WorkspaceClient:
+    """Return a client that may what a user may; of "" the app's own. It is not kept.
+
+    Raises:
+        LaunchError: there are no credentials.
+    """
+    from launch.databricks.client import connect
+
+    return connect(SystemClock(), token=token) if token else client()
+
+
+def require_readable(path: str, token: str) -> None:
+    """Have a user see only what the workspace lets them see, though the app's principal may more.
+
+    Where no token is handed over, who may use the app may see what the app sees.
+
+    Raises:
+        DataError: they may not list the folder.
+    """
+    if token and path:
+        entries(path, token)
+
+
+def entries(path: str, token: str = "") -> list[tuple[str, bool, int]]:
     """Return what is in a folder below /Volumes: (name, is a folder, bytes), folders first.
+
+    Args:
+        path: of the folder.
+        token: of the user at the browser; "": asked as the app.
 
     Raises:
         DataError: it can't be listed, in words.
@@ -50,7 +77,7 @@ def entries(path: str) -> list[tuple[str, bool, int]]:
         raise DataError(f"{path!r} is not in a Volume. Give /Volumes/<catalog>/<schema>/<volume>.")
 
     def listed() -> list[tuple[str, bool, int]]:
-        workspace = client()
+        workspace = as_user(token)
         inside = parts[1:]
         if len(inside) == 0:
             return [(c.name or "", True, 0) for c in workspace.catalogs.list()]

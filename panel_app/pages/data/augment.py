@@ -13,9 +13,9 @@ import panel_material_ui as pmui
 from cvcore.data.transforms import train_transform
 from cvcore.errors import LakesightError
 from panel_app.forms.editor import Editor
-from panel_app.forms.spec import group_spec, help_of, label_of
-from panel_app.forms.view import GroupForm
+from panel_app.forms.spec import help_of, label_of
 from panel_app.pages.base import notice
+from panel_app.pages.data.fold import Fold
 from panel_app.pages.data.opened import Opened
 from panel_app.safe import safe
 
@@ -45,17 +45,9 @@ class Augment:
         self._showing = False
         self._task: asyncio.Task[None] | None = None
         self.option = pmui.Select(label="Augmentation", options=[], width=230, size="small")
-        self.help = pmui.Typography("", variant="body2", sx={"opacity": 0.85}, margin=(20, 10))
+        self.help = pmui.Typography("", variant="body2", sx={"opacity": 0.85}, margin=(14, 10))
         self.more = pmui.Button(label="Other images", icon="shuffle", variant="outlined")
-        self.form = GroupForm(self._said)
-        self.settings = pmui.Card(
-            self.form,
-            title="Strength",
-            collapsed=True,
-            elevation=0,
-            sizing_mode="stretch_width",
-            sx={"border": "1px solid", "borderColor": "divider"},
-        )
+        self.strength = Fold("Strength", "tune", "augment", editor, changed)
         self.words = pmui.Column(sizing_mode="stretch_width")
         self.pictures = pn.pane.HTML("", sizing_mode="stretch_width", margin=(10, 0))
         self.option.param.watch(self._chosen, "value")
@@ -65,10 +57,12 @@ class Augment:
                 self.option,
                 self.help,
                 pn.Spacer(sizing_mode="stretch_width"),
-                pmui.Column(self.more, margin=(8, 0)),
+                self.strength.button,
+                self.more,
                 sizing_mode="stretch_width",
+                margin=(14, 0, 4, 0),
             ),
-            self.settings,
+            self.strength.view,
             self.words,
             self.pictures,
             sizing_mode="stretch_width",
@@ -86,14 +80,7 @@ class Augment:
             if chosen in options:
                 self.option.value = chosen
                 self.help.object = safe(help_of("augment", chosen))
-            keys = editor.keys("augment")
-            spec = group_spec("augment", keys, [])
-            spec["title"] = ""
-            state = {"choice": "", "fields": editor.state(keys)}
-            if spec != self.form.spec:
-                self.form.param.update(spec=spec, state=state)
-            elif state != self.form.state:
-                self.form.state = state
+            self.strength.show(editor.keys("augment"))
         finally:
             self._showing = False
         await self._fill()
@@ -107,13 +94,6 @@ class Augment:
         if not self._showing and event.new:
             self._editor.choose("augment", event.new)
             self._changed()
-
-    def _said(self, message: dict[str, Any]) -> None:
-        if "reset" in message:
-            self._editor.reset(str(message["reset"]))
-        elif "key" in message:
-            self._editor.enter(str(message["key"]), str(message.get("text", "")))
-        self._changed()
 
     def _others(self, _event: Any) -> None:
         self._first += 1
@@ -145,7 +125,7 @@ class Augment:
             assert row is not None
             record, _ = index.record(row)
             name = record.image.name if record.image.path is None else record.image.path.name
-            url = opened.sets.url("image", opened.key, row)
+            url = opened.sets.url("drawn", opened.key, row)
             cells.append(_figure(url, f"Original: {name}"))
             for epoch in range(_DRAWS):
                 url = opened.sets.url(

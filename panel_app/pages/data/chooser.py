@@ -13,9 +13,9 @@ from cvcore.data.readers import READERS
 from panel_app.data.choice import readers_of, with_reader, with_task
 from panel_app.data.sets import DataSets
 from panel_app.forms.editor import Editor
-from panel_app.forms.spec import group_spec, label_of
-from panel_app.forms.view import GroupForm
+from panel_app.forms.spec import label_of
 from panel_app.pages.data.browser import Browser
+from panel_app.pages.data.fold import Fold
 
 _OWN = ("data.root",)
 """Keys with a widget of their own."""
@@ -38,43 +38,35 @@ class Chooser:
             label="Task",
             options={label_of(one): one for one in TASKS},
             value="detection",
-            width=210,
+            width=190,
             size="small",
         )
-        self.reader = pmui.Select(label="Format", options=[], width=190, size="small")
+        self.reader = pmui.Select(label="Format", options=[], width=170, size="small")
         self.root = pmui.TextInput(
             label="Folder of the data set",
             placeholder="/Volumes/main/vision/data/cells or a folder of this machine",
-            sizing_mode="stretch_width",
+            styles={"flex": "1 1 200px"},
             size="small",
         )
         self.browse = pmui.Button(label="Browse", icon="folder_open", variant="outlined")
-        self.more = pmui.Button(label="Settings", icon="settings", variant="outlined")
+        self.more = Fold("Settings", "settings", "data", editor, changed)
         self.browser = Browser(sets, self._picked)
-        self.form = GroupForm(self._said)
-        self.settings = pmui.Paper(
-            self.form,
-            elevation=0,
-            sizing_mode="stretch_width",
-            visible=False,
-            margin=(6, 10),
-            sx={"border": "1px solid", "borderColor": "divider", "padding": "14px"},
-        )
-        self.more.on_click(self._unfolded)
         self.task.param.watch(self._chosen_task, "value")
         self.reader.param.watch(self._chosen_reader, "value")
         self.root.param.watch(self._typed_root, "value")
         self.browse.on_click(lambda _: self.browser.open(self.root.value or ""))
-        self.row = pmui.Row(
+        self.row = pn.FlexBox(
             self.task,
             self.reader,
             self.root,
             self.browse,
-            self.more,
+            self.more.button,
             sizing_mode="stretch_width",
+            align_items="center",
+            gap="4px 0",
         )
         self.view = pmui.Column(
-            self.row, self.settings, self.browser.view, sizing_mode="stretch_width"
+            self.row, self.more.view, self.browser.view, sizing_mode="stretch_width"
         )
 
     def show(self) -> None:
@@ -98,14 +90,7 @@ class Chooser:
                     self.root.value = text
                 fault = editor.faults().get("data.root", "")
                 self.root.error_state = bool(fault)
-                keys = [key for key in editor.keys("data") if key.path not in _OWN]
-                spec = group_spec("data", keys, [])
-                spec["title"] = ""
-                state = {"choice": "", "fields": editor.state(keys)}
-                if spec != self.form.spec:
-                    self.form.param.update(spec=spec, state=state)
-                elif state != self.form.state:
-                    self.form.state = state
+                self.more.show([key for key in editor.keys("data") if key.path not in _OWN])
         finally:
             self._showing = False
 
@@ -124,10 +109,6 @@ class Chooser:
         self.editor.sweeps = sweeps
         self._changed()
 
-    def _unfolded(self, _event: Any) -> None:
-        self.settings.visible = not self.settings.visible
-        self.more.label = "Hide settings" if self.settings.visible else "Settings"
-
     def _typed_root(self, event: Any) -> None:
         if not self._showing and event.new != event.old:
             self._use(event.new.strip())
@@ -145,11 +126,4 @@ class Chooser:
             self.editor.enter("data.root", path)
         else:
             self.editor.reset("data.root")
-        self._changed()
-
-    def _said(self, message: dict[str, Any]) -> None:
-        if "reset" in message:
-            self.editor.reset(str(message["reset"]))
-        elif "key" in message:
-            self.editor.enter(str(message["key"]), str(message.get("text", "")))
         self._changed()

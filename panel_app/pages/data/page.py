@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +30,8 @@ from panel_app.pages.data.opened import Opened
 from panel_app.pages.data.progress import Working
 from panel_app.pages.data.statistics import Statistics
 from panel_app.pages.data.summary import summary
+
+log = logging.getLogger(__name__)
 
 VIEWS = ("images", "statistics", "findings", "copies", "augmentation")
 _LABELS = ("Images", "Statistics", "Findings", "Duplicates", "Augmentation")
@@ -192,7 +195,14 @@ class DataPage:
     def _begin(self, work: Any) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._task = asyncio.get_running_loop().create_task(work)
+        self._task = asyncio.get_running_loop().create_task(self._guarded(work))
+
+    async def _guarded(self, work: Any) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.error("the page Data has a fault", exc_info=error)
+            self.context.tell("This page has a fault. The log of the app has it.", "error")
 
     async def _load(self) -> None:
         faults = self.editor.draft_faults

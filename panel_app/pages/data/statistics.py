@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import panel as pn
@@ -16,6 +16,7 @@ from panel_app.pages.data.opened import Opened
 from panel_app.safe import safe
 
 _COLOURS = {"train": "#1a8a91", "val": "#d9822b", "test": "#8a5bd1"}
+_OTHER = "#5b6b71"
 _MOST_CLASSES = 30
 
 
@@ -35,9 +36,11 @@ class Statistics:
         self._shown = inspection
         report = inspection.report
         found, plots = report["statistics"], report["histograms"]
-        cards = []
+        cards: list[Any] = []
+        splits = list(plots["sizes"])
         if found is not None:
-            cards.append(_card("Classes", _classes_unit(found), _classes(found), wide=True))
+            plot = _classes(found)
+            cards.append(_card("Classes", _classes_unit(found), plot, list(found), wide=True))
         for name, title, unit, log in (
             ("objects", "Objects per image", "images by their number of objects", False),
             ("box_side", "Size of boxes", "square root of the area, pixels", True),
@@ -45,24 +48,36 @@ class Statistics:
             ("brightness", "Brightness", "mean grey value of images, 0 to 255", False),
         ):
             if name in plots:
-                cards.append(_card(title, unit, _histogram(plots[name], log)))
-        cards.insert(1, _card("Size of images", "width and height, pixels", _sizes(plots["sizes"])))
-        parts: list[Any] = [pmui.FlexBox(*cards, gap="14px", sizing_mode="stretch_width")]
+                cards.append(_card(title, unit, _histogram(plots[name], log), splits))
+        plot = _sizes(plots["sizes"])
+        cards.insert(1, _card("Size of images", "width and height, pixels", plot, splits))
+        parts: list[Any] = [
+            pn.FlexBox(*cards, gap="14px", sizing_mode="stretch_width", margin=(14, 0))
+        ]
         if found is not None:
             parts.append(pn.pane.HTML(_table(found), sizing_mode="stretch_width", margin=(8, 0)))
         self.view.objects = parts
 
 
-def _card(title: str, under: str, plot: Any, *, wide: bool = False) -> Any:
-    return pmui.Paper(
-        pmui.Typography(
-            safe(title), variant="subtitle2", sx={"fontWeight": 650}, margin=(10, 14, 0)
+def _card(title: str, under: str, plot: Any, splits: Sequence[str], *, wide: bool = False) -> Any:
+    key = "".join(
+        f'<span style="display:inline-block;width:10px;height:10px;border-radius:3px;margin:0 5px 0 10px;'
+        f'background:{_COLOURS.get(split, _OTHER)}"></span>{safe(split)}'
+        for split in splits
+    )
+    return pn.Column(
+        pn.pane.HTML(
+            f'<div style="font-size:14px;font-weight:650">{safe(title)}</div>'
+            f'<div style="font-size:12px;opacity:.85">{safe(under)}{key}</div>',
+            margin=(10, 14, 4, 14),
+            sizing_mode="stretch_width",
         ),
-        pmui.Typography(safe(under), variant="caption", sx={"opacity": 0.8}, margin=(0, 14)),
-        pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=(0, 6, 6, 6)),
-        elevation=0,
-        width=470 if wide else 400,
-        sx={"border": "1px solid", "borderColor": "divider"},
+        pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=(0, 8, 8, 8)),
+        width=480 if wide else 400,
+        styles={
+            "border": "1px solid color-mix(in srgb, currentColor 16%, transparent)",
+            "border-radius": "10px",
+        },
     )
 
 
@@ -71,6 +86,7 @@ def _figure(**options: Any) -> Any:
         sizing_mode="stretch_width",
         toolbar_location=None,
         tools="",
+        min_border_right=16,
         **{"height": 230, **options},
     )
     plot.xgrid.grid_line_alpha = plot.ygrid.grid_line_alpha = 0.5
@@ -116,7 +132,7 @@ def _classes(found: Mapping[str, Any]) -> Any:
         source=source,
         line_color=None,
         fill_color=factor_cmap(
-            "y", [_COLOURS.get(one, "#5b6b71") for one in splits], splits, start=1, end=2
+            "y", [_COLOURS.get(one, _OTHER) for one in splits], splits, start=1, end=2
         ),
     )
     plot.yaxis.major_label_text_alpha = 0  # the split is said by colour and when pointed at
@@ -136,7 +152,7 @@ def _histogram(values: Mapping[str, Any], log: bool) -> Any:
     edges = values["edges"]
     plot = _figure(x_axis_type="log" if log else "linear")
     for split, counts in values["counts"].items():
-        colour = _COLOURS.get(split, "#5b6b71")
+        colour = _COLOURS.get(split, _OTHER)
         total = sum(counts) or 1
         shares = [100 * number / total for number in counts]
         data = {"left": edges[:-1], "right": edges[1:], "share": shares, "number": counts}
@@ -149,7 +165,6 @@ def _histogram(values: Mapping[str, Any], log: bool) -> Any:
             fill_color=colour,
             fill_alpha=0.35,
             line_color=colour,
-            legend_label=split,
         )
         plot.add_tools(
             HoverTool(
@@ -161,7 +176,6 @@ def _histogram(values: Mapping[str, Any], log: bool) -> Any:
             )
         )
     plot.yaxis.axis_label = "% of the split"
-    _legend(plot)
     plot.y_range.start = 0
     return plot
 
@@ -183,21 +197,12 @@ def _sizes(values: Mapping[str, Any]) -> Any:
                 "y",
                 size="size",
                 source=ColumnDataSource(data),
-                color=_COLOURS.get(split, "#5b6b71"),
+                color=_COLOURS.get(split, _OTHER),
                 fill_alpha=0.5,
-                legend_label=split,
             )
     plot.add_tools(HoverTool(tooltips=[("size", "@x x @y"), ("images", "@number{0,0}")]))
     plot.xaxis.axis_label, plot.yaxis.axis_label = "width", "height"
-    _legend(plot)
     return plot
-
-
-def _legend(plot: Any) -> None:
-    if plot.legend:
-        plot.legend.label_text_font_size = "11px"
-        plot.legend.padding = plot.legend.margin = 4
-        plot.legend.background_fill_alpha = plot.legend.border_line_alpha = 0
 
 
 def _table(found: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ def summary(opened: Opened) -> str:
         errors, warnings = inspection.count("error"), inspection.count("warning")
         cells.append((f"{errors:,} / {warnings:,}", "errors / warnings"))
         copies = len(inspection.report["copies"])
-        cells.append((f"{copies:,}", "groups of duplicates"))
+        cells.append((f"{copies:,}", f"group{'s' * (copies != 1)} of duplicates"))
         if inspection.report["fingerprint"]:
             cells.append((inspection.report["fingerprint"][:8], "fingerprint"))
     shown = "".join(f"<div><b>{safe(v)}</b><span>{safe(text)}</span></div>" for v, text in cells)

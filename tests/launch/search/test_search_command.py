@@ -69,6 +69,7 @@ def until(check: Callable[[], object]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_killed_search_is_gone_on_with_and_a_canceled_one_stops(lakesight, state) -> None:
     begun = lakesight("submit", "--search", "2", *TINY, *SPACE, "run.title=s", "run.dir=s")
     short = re.search(r"as (\w{8})", begun)[1]

@@ -135,12 +135,13 @@ def _polygons(annotation: Annotation, epsilon: float) -> list[list[float]]:
         parts = [np.asarray(p[: len(p) // 2 * 2], np.float64).reshape(-1, 2) for p in shape]
         parts = [part for part in parts if np.isfinite(part).all()]
     if epsilon:
-        parts = [
-            cv2.approxPolyDP(part.astype(np.float32), epsilon, closed=True).reshape(-1, 2)
-            for part in parts
-            if len(part)
-        ]
+        parts = [_thinned(part, epsilon) for part in parts if len(part)]
     return [part.astype(np.float64).round(2).ravel().tolist() for part in parts if len(part)]
+
+
+def _thinned(part_P2: NDArray[Any], epsilon: float) -> NDArray[np.float64]:
+    fewer = cv2.approxPolyDP(part_P2.astype(np.float32), epsilon, closed=True)
+    return np.asarray(fewer, np.float64).reshape(-1, 2)
 
 
 def _number(value: float) -> float:

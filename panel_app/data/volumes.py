@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,7 @@ def fetch(
         if not (target.is_file() and target.stat().st_size == size):
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f".{target.name}.part")
-            _asked(name, lambda name=name, part=part: _download(name, part))
+            _asked(name, partial(_download, name, part))
             part.replace(target)
         done += size
         tell("copying MB", done >> 20, total >> 20)
@@ -153,7 +153,7 @@ def _files(path: str) -> Iterator[tuple[str, int]]:
 
 
 def _asked(path: str, ask: Callable[[], Any]) -> Any:
-    from databricks.sdk.errors import DatabricksError
+    from databricks.sdk.errors.base import DatabricksError
 
     try:
         return ask()

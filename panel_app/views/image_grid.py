@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import param
@@ -25,7 +25,9 @@ class ImageGrid(pn.custom.JSComponent):
     hint = param.String(default="", doc="What is said where no image was found.")
 
     _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-    _stylesheets = (Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),)
+    _stylesheets: ClassVar[list[str]] = [
+        Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    ]
 
     def __init__(self, **params: Any) -> None:
         """Show nothing yet."""

@@ -66,7 +66,7 @@ class Browser:
         self.up.on_click(lambda _: self._go(self._parent or ""))
         self.where.param.watch(self._typed, "value")
         self.use.on_click(self._chosen)
-        cancel.on_click(lambda _: self.view.param.update(open=False))
+        cancel.on_click(self._closed)
 
     def open(self, path: str) -> None:
         """Open it at a folder."""
@@ -131,6 +131,9 @@ class Browser:
     def _typed(self, event: Any) -> None:
         if event.new and event.new != self._path:
             self._go(event.new)
+
+    def _closed(self, _event: Any) -> None:
+        self.view.open = False
 
     def _chosen(self, _event: Any) -> None:
         self.view.open = False

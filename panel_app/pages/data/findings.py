@@ -206,7 +206,10 @@ class Findings:
         if opened is None or opened.inspection is None:
             return
         inspection = opened.inspection
-        wanted = Wanted(*("" if w.value == _ALL else str(w.value) for w in self._selects()))
+        rule, severity, split = (
+            "" if w.value == _ALL else str(w.value) for w in (self.rule, self.severity, self.split)
+        )
+        wanted = Wanted(rule, severity, split)
         start = int(self.pages.value or 0) * _PAGE
 
         def read() -> tuple[int, list[dict[str, Any]]]:
@@ -220,9 +223,6 @@ class Findings:
         self._showing = False
         self.pages.visible = total > _PAGE
         self.table.object = self._html(opened, inspection, faults)
-
-    def _selects(self) -> tuple[Any, Any, Any]:
-        return self.rule, self.severity, self.split
 
     def _html(self, opened: Opened, inspection: Inspection, faults: list[dict[str, Any]]) -> str:
         rules = inspection.report["rules"]

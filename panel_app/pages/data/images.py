@@ -129,7 +129,7 @@ class Images:
         """Return what the address says of this part."""
         found = {
             "split": "" if self.split.value == _ALL else str(self.split.value),
-            "class": "\n".join(self.classes.value),
+            "class": "\n".join(self.classes.value or []),
             "text": self.text.value_input or "",
             "min": self.least.value_input or "",
             "max": self.most.value_input or "",
@@ -149,7 +149,7 @@ class Images:
         names = [] if self._opened is None else self._opened.index.labels.names
         return Filter(
             split="" if self.split.value == _ALL else str(self.split.value),
-            classes=tuple(names.index(name) for name in self.classes.value if name in names),
+            classes=tuple(names.index(name) for name in self.classes.value or [] if name in names),
             text=self.text.value_input or "",
             least=_number(self.least) or 0,
             most=_number(self.most),

@@ -122,7 +122,7 @@ def _classes(found: Mapping[str, Any]) -> Any:
         }
     )
     plot = _figure(
-        y_range=FactorRange(*factors, group_padding=0.6, factor_padding=0),
+        y_range=FactorRange(factors=factors, group_padding=0.6, factor_padding=0),
         height=max(230, 30 + len(kept) * (10 + 11 * len(splits))),
     )
     plot.hbar(

@@ -183,7 +183,7 @@ class Submitter:
         Raises:
             LakesightError: as `submit`; SubmitError also if what it was made from is not known here.
         """
-        before = [text for text in _overrides(run) if not text.startswith(("run.id=", "run.dir="))]
+        before = [text for text in overrides_of(run) if not text.startswith(("run.id=", "run.dir="))]
         titled = any(text.startswith("run.title=") for text in overrides)
         before = [text for text in before if not (titled and text.startswith("run.title="))]
         return self.submit([*before, *overrides])
@@ -223,7 +223,12 @@ def _staged(run: LedgerRun) -> tuple[Config, list[str], Path]:
     return frozen.load(folder / CONFIG), frozen.read_overrides(folder), folder
 
 
-def _overrides(run: LedgerRun) -> list[str]:
+def overrides_of(run: LedgerRun) -> list[str]:
+    """Return what a run was submitted with.
+
+    Raises:
+        SubmitError: it is neither in its folder nor in the ledger.
+    """
     folder = Path(run.handle.folder)
     if (folder / frozen.OVERRIDES).is_file():
         return frozen.read_overrides(folder)

@@ -14,7 +14,7 @@ from cvcore.config.check import check
 from cvcore.config.composer import Composer
 from cvcore.config.keys import DATA_SCHEMAS, Key, find, leaves
 from cvcore.config.overrides import assign, parse, quote
-from cvcore.config.schema import TASKS, compute_schema
+from cvcore.config.schema import compute_schema
 from cvcore.errors import ConfigError, OverrideError
 from panel_app.forms.compose import Composed, Live, in_thread
 from panel_app.forms.fields import BY_OPTION, convert, from_text, to_text
@@ -56,8 +56,6 @@ class Editor:
         """Compose with these folders from now on."""
         self.composer = composer
         self.options = composer.all_options()
-        own = self.options["task"]
-        self.options["task"] = [*TASKS, *(one for one in own if one not in TASKS)]
         self.live = Live(in_thread(composer), self._take)
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
 // A group's form: its options as cards, its fields in a grid, the rarely used ones folded away.
-// Python gives `spec` (what there is) and `state` (what it holds); a person's word goes back as a message.
+// Python gives `spec` (what there is) and `state` (what it holds); a person's word goes back as `word`.
 
 const WAIT_MS = 450
 
@@ -15,7 +15,7 @@ export function render({model}) {
   const root = element("div", {className: "group"})
   const fields = new Map()
 
-  const say = (message) => model.send_msg(message)
+  const say = (message) => { model.word = {...message, at: (model.word.at || 0) + 1} }
 
   // ---- options ---------------------------------------------------------------------------------
   let cards = []

@@ -94,6 +94,7 @@ def spec_of(key: Key) -> dict[str, Any]:
     choices = [str(one) for one in info.choices] if info and info.choices else []
     if kind == "bool":
         choices = ["true", "false"]
+    unit = info.unit if info else None
     control = "text"
     if kind == "bool" and not is_optional(key):
         control = "switch"
@@ -106,7 +107,7 @@ def spec_of(key: Key) -> dict[str, Any]:
     return {
         "key": key.path,
         "label": title_of(key),
-        "unit": (info.unit if info else "") or "",
+        "unit": unit if unit and not title_of(key).endswith(unit) else "",
         "help": info.help if info else "",
         "range": _range_of(key),
         "control": control,

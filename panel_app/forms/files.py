@@ -71,6 +71,12 @@ def history(name: str, folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.split(".")[-2]))
 
 
+def remove(path: Path) -> None:
+    """Take a recipe away; it is kept as a version first."""
+    _keep(path)
+    path.unlink()
+
+
 def load(path: Path, options: Mapping[str, Sequence[str]]) -> Recipe:
     """Return the recipe in a file; see `from_yaml`."""
     return from_yaml(path.read_text(encoding="utf-8"), options)

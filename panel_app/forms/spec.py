@@ -9,7 +9,7 @@ from typing import Any
 
 from cvcore.config.keys import DATA_SCHEMAS, Key, find
 from cvcore.config.paths import conf_dir
-from cvcore.config.schema import COMPUTE_SCHEMAS
+from cvcore.config.schema import COMPUTE_SCHEMAS, TASKS
 from panel_app.forms.fields import spec_of
 
 TITLES = {
@@ -70,7 +70,9 @@ def group_spec(
     """
     found = find(group)
     about = (found.schema.__doc__ or "") if found and found.schema else ""
-    shown = [] if group == "model" else options
+    order = _ORDER.get(group, ())
+    known = [one for one in order if one in options]
+    shown = [] if group == "model" else [*known, *(one for one in options if one not in known)]
     choices = [
         {"value": one, "label": label_of(one), "help": help_of(group, one, tuple(folders))}
         for one in shown
@@ -87,6 +89,15 @@ def group_spec(
 
 _SILENT = ("data", "compute", "run", "deepspeed", "model")
 # What these classes say is about the code, or their options say it.
+
+
+_ORDER = {
+    "task": TASKS,
+    "data": tuple(DATA_SCHEMAS),
+    "augment": ("none", "light", "standard", "strong"),
+    "compute": ("local", "databricks_job", "databricks_cluster", "databricks_serverless"),
+}
+"""Group -> options in an order that helps to choose; others follow."""
 
 
 def label_of(option: str) -> str:
@@ -108,7 +119,7 @@ def help_of(group: str, option: str, folders: tuple[Path, ...] = ()) -> str:
     for folder in (conf_dir(), *folders):
         path = folder / group / f"{option}.yaml"
         if path.is_file():
-            said = _comment(path)
+            said = comment(path)
             if said:
                 return said
     schemas: dict[str, type] = {}
@@ -118,7 +129,7 @@ def help_of(group: str, option: str, folders: tuple[Path, ...] = ()) -> str:
     return " ".join((schema.__doc__ or "").replace("`", "").split()) if schema else ""
 
 
-def _comment(path: Path) -> str:
+def comment(path: Path) -> str:
     """Return the comment at the top of a file."""
     said = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -126,4 +137,4 @@ def _comment(path: Path) -> str:
             break
         if "@package" not in line:
             said.append(line.lstrip("# ").strip())
-    return " ".join(said)
+    return " ".join(said).replace("`", "")

@@ -14,11 +14,32 @@ STYLE = (_HERE / "fields.css").read_text(encoding="utf-8")
 """Of all components of the form; colours come from the page's theme."""
 
 
-class GroupForm(pn.custom.JSComponent):
+class Speaking(pn.custom.JSComponent):
+    """A component whose JavaScript tells Python what a person did: it sets `word`.
+
+    Not by `send_msg`: that sends the whole component with every message, and fails on some.
+    """
+
+    word = param.Dict(default={}, doc="What a person did last, with a count so that each is new.")
+
+    __abstract = True
+
+    def __init__(self, said: Callable[[dict[str, Any]], None], **params: Any) -> None:
+        """Take whom to tell; `params` are the component's."""
+        super().__init__(**{"sizing_mode": "stretch_width", "margin": 0, **params})
+        self._told = said
+        self.param.watch(self._heard, "word")
+
+    def _heard(self, event: Any) -> None:
+        if event.new:
+            self._told(event.new)
+
+
+class GroupForm(Speaking):
     """The options and fields of one group of the configuration.
 
     One model of the document for any number of fields: a form of widgets would cost each session
-    some hundred.
+    some hundred. It says {"key", "text"}, {"reset"} or {"choose", "option"}.
     """
 
     spec = param.Dict(default={}, doc="group, title, help, options, fields: see `group_spec`.")
@@ -27,19 +48,32 @@ class GroupForm(pn.custom.JSComponent):
     _esm = _HERE / "fields.js"
     _stylesheets: ClassVar[list[str]] = [STYLE]
 
-    def __init__(self, said: Callable[[dict[str, Any]], None], **params: Any) -> None:
-        """Take what there is to show.
 
-        Args:
-            said: told {"key", "text"}, {"reset"} or {"choose", "option"} when a person acts.
-            params: `spec` and `state`.
-        """
-        super().__init__(**{"sizing_mode": "stretch_width", "margin": (0, 0, 18, 0), **params})
-        self._said = said
+class Action(Speaking):
+    """A button. A second press before the answer to the first is none."""
 
-    def _handle_msg(self, msg: Any) -> None:
-        if isinstance(msg, dict):
-            self._said(msg)
+    label = param.String(default="", doc="What it does.")
+    disabled = param.Boolean(default=False, doc="Whether it can't be pressed now.")
+    kind = param.String(default="outlined", doc="main, outlined or text.")
+
+    _stylesheets: ClassVar[list[str]] = [STYLE]
+    _esm = """
+    export function render({model}) {
+      const button = document.createElement("button")
+      button.type = "button"
+      button.addEventListener("click", () => {
+        if (!button.disabled) model.word = {pressed: true, at: (model.word.at || 0) + 1}
+      })
+      const show = () => {
+        button.textContent = model.label
+        button.disabled = model.disabled
+        button.className = `push ${model.kind}`
+      }
+      model.on(["label", "disabled", "kind"], show)
+      show()
+      return button
+    }
+    """
 
 
 class Nav(pn.custom.JSComponent):

@@ -62,7 +62,7 @@ export function render({model}) {
       element("td", {className: "number", textContent: one.input}),
       licence,
     ])
-    const choose = () => { if (one.option !== model.value) model.send_msg(one.option) }
+    const choose = () => { if (one.option !== model.value) model.word = {option: one.option, at: (model.word.at || 0) + 1} }
     radio.addEventListener("change", choose)
     row.addEventListener("click", (event) => { if (event.target !== radio && !event.target.closest("label")) choose() })
     return row

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import panel as pn
 import param
 
 from cvcore.config.catalogue import Entry
-from panel_app.forms.view import STYLE
+from panel_app.forms.view import STYLE, Speaking
 
 _HERE = Path(__file__).parent
 
 
-class Catalogue(pn.custom.JSComponent):
-    """A table of models with search; a click or Enter chooses one."""
+class Catalogue(Speaking):
+    """A table of models with search; a click or Enter chooses one. It says {"option"}."""
 
     models = param.List(default=[], doc="What `row` returns, of each.")
     value = param.String(default="", doc="Option of the one that is chosen.")
@@ -26,15 +25,6 @@ class Catalogue(pn.custom.JSComponent):
         STYLE,
         (_HERE / "catalogue.css").read_text(encoding="utf-8"),
     ]
-
-    def __init__(self, chosen: Callable[[str], None], **params: Any) -> None:
-        """Take whom to tell which model a person chose."""
-        super().__init__(**{"sizing_mode": "stretch_width", "margin": (0, 0, 16, 0), **params})
-        self._chosen = chosen
-
-    def _handle_msg(self, msg: Any) -> None:
-        if any(row["option"] == msg for row in self.models):
-            self._chosen(str(msg))
 
 
 def rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from cvcore.config.overrides import assign
 from cvcore.errors import LakesightError
+from cvcore.metrics.mlflow_run import DEFAULT_URI
+from launch.ledger import absolute
 from panel_app.context import Context
 from panel_app.forms.editor import Editor
 from panel_app.forms.spec import label_of
+from panel_app.forms.view import Action
 from panel_app.pages.base import notice
 from panel_app.safe import safe
+from panel_app.services import Services
+
+if TYPE_CHECKING:
+    from launch.submit import Submitted
 
 _AGAIN_S = 2.0
 """A second press within this is the same press."""
@@ -28,20 +35,22 @@ class Launch:
         """Build it."""
         self.context, self.editor = context, editor
         self._is_busy, self._ended_at = False, float("-inf")
+        self._task: asyncio.Task[None] | None = None
         self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 0, 8, 0))
-        self.button = pmui.Button(
-            label="Launch", icon="rocket_launch", variant="contained", color="primary",
-            disabled=True, sizing_mode="stretch_width", margin=0, size="large",
-        )  # fmt: skip
-        self.button.on_click(self._pressed)
-        self.words = pmui.Column(sizing_mode="stretch_width")
-        self.view = pmui.Paper(
-            pmui.Column(
-                self.summary, self.button, self.words, sizing_mode="stretch_width", margin=(14, 16)
-            ),
-            elevation=0,
+        self.button = Action(self._pressed, label="Launch", kind="main", disabled=True)
+        self.words = pn.Column(sizing_mode="stretch_width")
+        self.view = pn.Column(
+            self.summary,
+            self.button,
+            self.words,
             sizing_mode="stretch_width",
-            sx={"border": "1px solid", "borderColor": "divider"},
+            margin=0,
+            styles={
+                "padding": "16px",
+                "border-radius": "12px",
+                "border": "1px solid color-mix(in srgb, currentColor 20%, transparent)",
+                "background": "var(--panel-surface-color)",
+            },
         )
 
     def show(self) -> None:
@@ -50,6 +59,8 @@ class Launch:
         ready = self.editor.is_settled and bool(self.editor.composed.values) and not faults
         self.summary.object = summary(self.editor)
         self.button.disabled = self._is_busy or not ready
+        if not self._is_busy:
+            self.button.label = self._label()
         if faults:
             many = "One thing keeps" if len(faults) == 1 else f"{len(faults)} things keep"
             lines = "\n".join(faults.values())
@@ -57,32 +68,54 @@ class Launch:
         else:
             self.words.objects = []
 
-    async def _pressed(self, _event: Any) -> None:
+    def close(self) -> None:
+        """Let go of a launch that is under way: it goes on, nobody waits for it here."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _pressed(self, _word: dict[str, Any]) -> None:
         if self._is_busy or time.monotonic() - self._ended_at < _AGAIN_S:
             return
         self._is_busy = True
+        self._task = asyncio.get_running_loop().create_task(self._go())
+
+    async def _go(self) -> None:
         self.button.param.update(disabled=True, label="Launching ...")
         try:
-            run_id = await asyncio.to_thread(self._submit, self.editor.overrides())
+            done = await asyncio.to_thread(self._submit, self.editor.overrides())
         except LakesightError as error:
             self.words.objects = [notice("Not launched", str(error), "error")]
             return
         finally:
             self._is_busy, self._ended_at = False, time.monotonic()
-            self.button.param.update(disabled=False, label="Launch")
-        self.context.go("run", run=run_id)
+            self.button.param.update(disabled=False, label=self._label())
+        self.context.services.renew_rows()
+        if len(done) == 1:
+            self.context.go("run", run=done[0].handle.run_id)
+            return
+        self.context.tell(f"{len(done)} runs are submitted.", "success")
+        # Runs of a sweep are called after it.
+        self.context.go("history", q=done[0].title.rpartition("-")[0])
 
-    def _submit(self, overrides: list[str]) -> str:
+    def _submit(self, overrides: list[str]) -> list[Submitted]:
         from launch.submit import Submitter
 
-        if self.editor.values.get("tracking.uri") is None:
-            # The run and this app share one ledger.
-            uri = (
-                getattr(self.context.services, "submit_uri", "") or self.context.services.ledger.uri
-            )
-            overrides = [*overrides, assign("tracking.uri", uri)]
+        words = for_submit(overrides, self.editor, self.context.services)
         submitter = Submitter(composer=self.editor.composer, user=self.context.user)
-        return submitter.submit(overrides).handle.run_id
+        if self.editor.sweeps:
+            return submitter.sweep(words)
+        return [submitter.submit(words)]
+
+    def _label(self) -> str:
+        return "Launch the sweep" if self.editor.sweeps else "Launch"
+
+
+def for_submit(overrides: list[str], editor: Editor, services: Services) -> list[str]:
+    """Return overrides with the app's ledger, where the run would come to another one: they share it."""
+    usual = absolute(os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI)
+    if editor.values.get("tracking.uri") is not None or services.ledger.uri == usual:
+        return overrides
+    return [*overrides, assign("tracking.uri", services.ledger.uri)]
 
 
 def summary(editor: Editor) -> str:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from panel_app.context import Context
 from panel_app.forms.editor import Editor
 from panel_app.forms.view import Nav
+from panel_app.pages.configure.changes import Changes
 from panel_app.pages.configure.code import Code
+from panel_app.pages.configure.dry_run import DryRun
 from panel_app.pages.configure.launch import Launch
+from panel_app.pages.configure.plan import Plan
 
-_TABS = {"command": "Command", "yaml": "YAML"}
+_TABS = {
+    "command": "Command",
+    "yaml": "YAML",
+    "changes": "Changes",
+    "plan": "Estimate",
+    "dry_run": "Dry run",
+}
 
 
 class Result:
@@ -30,8 +38,8 @@ class Result:
         ]
         self.nav.param.watch(self._turned, "active")
         self.parts: dict[str, Any] = {}
-        self.body = pmui.Column(sizing_mode="stretch_width")
-        self.view = pmui.Column(self.launch.view, self.nav, self.body, sizing_mode="stretch_width")
+        self.body = pn.Column(sizing_mode="stretch_width")
+        self.view = pn.Column(self.launch.view, self.nav, self.body, sizing_mode="stretch_width")
         self._turned()
 
     def show(self) -> None:
@@ -43,6 +51,7 @@ class Result:
 
     def close(self) -> None:
         """End what is under way."""
+        self.launch.close()
         for part in self.parts.values():
             part.close()
 
@@ -69,7 +78,7 @@ class Text:
             else Code(label="the command")
         )
         self.code.sizing_mode = "stretch_width"
-        self.view = pmui.Column(self.code, sizing_mode="stretch_width")
+        self.view = pn.Column(self.code, sizing_mode="stretch_width")
 
     def show(self) -> None:
         """Show the newest answer."""
@@ -88,5 +97,11 @@ def command_of(editor: Editor) -> str:
     return command.replace("submit", verb, 1)
 
 
-def _made(name: str, _context: Context, editor: Editor) -> Any:
+def _made(name: str, context: Context, editor: Editor) -> Any:
+    if name == "changes":
+        return Changes(editor, context.services)
+    if name == "plan":
+        return Plan(editor)
+    if name == "dry_run":
+        return DryRun(editor, context.services)
     return Text(editor, is_yaml=name == "yaml")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import panel_material_ui as pmui
+import panel as pn
 
 from cvcore.config.catalogue import catalogue
 from cvcore.config.keys import Key, find
@@ -17,7 +17,7 @@ from panel_app.pages.configure.catalogue import Catalogue, rows
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "model": ("Model", ("task", "model")),
     "data": ("Data", ("data",)),
-    "augment": ("Augmentation", ("augment",)),
+    "augment": ("Augment", ("augment",)),
     "optim": ("Optimizer", ("optim",)),
     "trainer": ("Training", ("trainer",)),
     "compute": ("Compute", ("compute", "deepspeed")),
@@ -33,17 +33,17 @@ _WITH = {"run": ("seed",)}
 class Section:
     """The forms of some groups."""
 
-    def __init__(self, groups: tuple[str, ...], editor: Editor) -> None:
-        """Build the forms, with what the editor holds now."""
+    def __init__(self, groups: tuple[str, ...], editor: Editor, links: Sequence[Any] = ()) -> None:
+        """Build the forms, with what the editor holds now; links come below them."""
         self.editor = editor
         self.models: Catalogue | None = None
         self._listed: tuple[Any, ...] = ()
-        self.forms = {group: GroupForm(self._said(group)) for group in groups}
+        self.forms = {group: GroupForm(self._said(group), margin=(0, 0, 18, 0)) for group in groups}
         parts: list[Any] = list(self.forms.values())
         if "model" in self.forms:
-            self.models = Catalogue(lambda option: editor.choose("model", option))
+            self.models = Catalogue(self._chosen, margin=(0, 0, 16, 0))
             parts.insert(parts.index(self.forms["model"]), self.models)
-        self.view = pmui.Column(*parts, sizing_mode="stretch_width", margin=(8, 0))
+        self.view = pn.Column(*parts, *links, sizing_mode="stretch_width", margin=(8, 0))
         self.show()
 
     def show(self) -> None:
@@ -53,7 +53,7 @@ class Section:
             keys = [] if group == "task" else editor.keys(group)
             more = editor.keys("task") if group == "model" else _more(group)
             folders = editor.composer.search_path
-            spec = group_spec(group, keys, editor.options[group], folders, more)
+            spec = group_spec(group, keys, editor.options.get(group, []), folders, more)
             if group == "model":
                 spec["title"] = "Settings of the model and its metric"
             choice = editor.recipe.choices.get(group) or editor.choices.get(group, "")
@@ -64,6 +64,9 @@ class Section:
                 form.state = state
         if self.models is not None:
             self._show_models(self.models)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _show_models(self, table: Catalogue) -> None:
         editor = self.editor
@@ -78,11 +81,15 @@ class Section:
             chosen = next((row["option"] for row in table.models if row["is_default"]), "")
         table.value = chosen
 
+    def _chosen(self, word: dict[str, Any]) -> None:
+        if word.get("option") in self.editor.options["model"]:
+            self.editor.choose("model", str(word["option"]))
+
     def _said(self, group: str) -> Callable[[dict[str, Any]], None]:
         def said(message: dict[str, Any]) -> None:
             if "choose" in message:
                 option = str(message.get("option"))
-                if option in self.editor.options[group]:
+                if option in self.editor.options.get(group, []):
                     self.editor.choose(group, option)
             elif "reset" in message:
                 self.editor.reset(str(message["reset"]))

@@ -7,7 +7,7 @@ from typing import Any
 import panel as pn
 from panel_material_ui.template.base import Page as Shell
 
-from panel_app.identity import user_of
+from panel_app.identity import UserToken, user_of
 from panel_app.router import asked
 from panel_app.services import Services
 from panel_app.session import Session
@@ -19,8 +19,8 @@ def create_app(services: Services, theme: Theme, behind_proxy: bool) -> Any:
     headers = {key: str(value) for key, value in (pn.state.headers or {}).items()}
     user = user_of(headers, behind_proxy)
     wanted = asked(dict(pn.state.session_args or {}))
-    session = Session(services, theme, user, wanted)
     document: Any = pn.state.curdoc
+    session = Session(services, theme, user, wanted, UserToken(document, behind_proxy))
 
     def destroyed(_: Any) -> None:
         session.close()

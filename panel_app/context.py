@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from panel_app.identity import no_token
 from panel_app.services import Services
 
 
@@ -33,11 +34,13 @@ class Context:
         services: of the process; nothing of a session may be kept in it.
         user: who sits there, for the ledger.
         host: where the pages are shown.
+        token: returns their own access token, for files; "": there is none. Never keep what it returns.
     """
 
     services: Services
     user: str
     host: Host
+    token: Callable[[], str] = no_token
 
     def go(self, page: str, **values: str) -> None:
         """Open a page, as a link to it does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import signal
@@ -17,7 +18,9 @@ os.environ["BOKEH_RESOURCES"] = "server"
 import panel as pn
 from panel_material_ui.theme import MaterialDesign
 from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
+from tornado.websocket import WebSocketClosedError
 
 from cvcore.errors import ConfigError
 from panel_app.app import create_app
@@ -163,6 +166,7 @@ def serve(settings: Settings) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    loop.asyncio_loop.set_exception_handler(_unless_gone)  # type: ignore[attr-defined]
     server.start()
     # Only now: the first page is there before the ledger is.
     loop.call_later(0, tracking.start)
@@ -174,6 +178,12 @@ def serve(settings: Settings) -> int:
     _say("ended")
     # A read of a slow tracking server in a thread must not hold the process up.
     os._exit(0)
+
+
+def _unless_gone(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody awaited, unless it only says that a browser went away while we wrote to it."""
+    if not isinstance(context.get("exception"), (WebSocketClosedError, StreamClosedError)):
+        loop.default_exception_handler(context)
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import panel as pn
@@ -13,6 +13,7 @@ from panel_material_ui.template.base import Page as Shell
 
 from cvcore.errors import did_you_mean
 from panel_app.context import Context
+from panel_app.identity import no_token
 from panel_app.navigation import ENTRIES, PAGES
 from panel_app.pages.base import Page, heading, notice
 from panel_app.reconnect import Reconnect
@@ -57,7 +58,14 @@ class Words:
 class Session:
     """One browser tab."""
 
-    def __init__(self, services: Services, theme: Theme, user: str, wanted: dict[str, str]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        theme: Theme,
+        user: str,
+        wanted: dict[str, str],
+        token: Callable[[], str] = no_token,
+    ) -> None:
         """Build the shell; the page comes with `start`.
 
         Args:
@@ -65,6 +73,7 @@ class Session:
             theme: colours, font, logo.
             user: who sits there.
             wanted: values of the address.
+            token: returns their own access token.
         """
         self.theme = theme
         self._wanted = wanted
@@ -74,7 +83,7 @@ class Session:
         self._opening: asyncio.Task[None] | None = None
         self.current: Page | None = None
         self.router = Router(width=0, height=0, margin=0)
-        self.context = Context(services, user, self)
+        self.context = Context(services, user, self, token)
         self.shown = [entry for entry in ENTRIES if entry.label]
         self.menu = pmui.MenuList(
             items=[
@@ -115,7 +124,9 @@ class Session:
         self._mark(PAGES.get(name))
         try:
             page = await self._page(name)
-            self.current = page
+            former, self.current = self.current, page
+            if former is not page and hasattr(former, "leave"):
+                former.leave()
             with pn.io.hold():
                 for key, other in self._pages.items():
                     other.view.visible = key == name or other is page
@@ -164,7 +175,7 @@ class Session:
         """Show a note for some seconds."""
         notes = pn.state.notifications
         if notes is not None:
-            notes.send(safe(text), duration=6_000, type=severity)
+            notes.send(text, duration=6_000, type=severity)
 
     async def _moved(self, event: Any) -> None:
         if event.new:

@@ -77,8 +77,13 @@ class Clients:
             return self._known[profile]
 
 
-def connect(clock: Clock, profile: str | None = None) -> WorkspaceClient:
+def connect(clock: Clock, profile: str | None = None, token: str = "") -> WorkspaceClient:
     """Return a new client.
+
+    Args:
+        clock: by which requests are repeated.
+        profile: of credentials; None: those of the environment.
+        token: of another person than the environment's, to act as them.
 
     Raises:
         LaunchError: there are no credentials, or no such profile.
@@ -86,6 +91,8 @@ def connect(clock: Clock, profile: str | None = None) -> WorkspaceClient:
     try:
         config = Config(
             profile=profile,
+            # Said outright: beside the environment's own credentials it would be one way too many.
+            **({"token": token, "auth_type": "pat"} if token else {}),
             http_timeout_seconds=_HTTP_S,
             retry_timeout_seconds=_RETRY_S,
             clock=_SdkClock(clock),

@@ -31,7 +31,7 @@ def page(chromium: str):
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1360, "height": 860})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(30_000)
         yield page
         browser.close()
 
@@ -61,6 +61,7 @@ class Server:
 
     def __init__(self, uri: str, folder: Path, *arguments: str) -> None:
         words = ["-m", "panel_app", "--port", "0", "--tracking-uri", uri, *arguments]
+        self.folder = folder
         self.log = folder / "server.log"
         environment = {k: v for k, v in os.environ.items() if k != "BOKEH_SECRET_KEY"}
         with self.log.open("w") as out:

@@ -19,7 +19,7 @@ from cvcore.errors import ModelError
 from cvcore.models.families import GENERIC_HEADS, REFUSED, Family, family_of
 from cvcore.models.processor import build_processor
 from cvcore.models.source import local_folder, model_type_of, read_config, unreachable
-from cvcore.models.task_token import set_task_ids, tell_task
+from cvcore.models.task_token import freeze_temperature, set_task_ids, tell_task
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ def build_model(
     model = _pretrained(model_class, config, conf) if conf.checkpoint else _new(model_class, config)
     _thaw(model, family)
     if family.task_token:
+        freeze_temperature(model)
         tell_task(model)
     return model, build_processor(family, conf, len(labels))
 

@@ -62,6 +62,17 @@ def _no_tokenizer(conf: ModelConf) -> str:
     )
 
 
+def freeze_temperature(model: PreTrainedModel) -> None:
+    """Make the temperature of the contrastive loss, which is not trained here, a buffer.
+
+    It is a number without a dimension, and DeepSpeed can't send a parameter of that kind.
+    """
+    loss: Any = model.get_submodule("criterion")
+    value = loss.logit_scale.detach()
+    del loss.logit_scale
+    loss.register_buffer("logit_scale", value)
+
+
 def tell_task(model: PreTrainedModel) -> None:
     """Make the model add its task token to every call, so that it is called like any other."""
     ids = torch.tensor(getattr(model.config, KEY))

@@ -48,12 +48,12 @@ class Augment:
         self.help = pmui.Typography("", variant="body2", sx={"opacity": 0.85}, margin=(14, 10))
         self.more = pmui.Button(label="Other images", icon="shuffle", variant="outlined")
         self.strength = Fold("Strength", "tune", "augment", editor, changed)
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.pictures = pn.pane.HTML("", sizing_mode="stretch_width", margin=(10, 0))
         self.option.param.watch(self._chosen, "value")
         self.more.on_click(self._others)
-        self.view = pmui.Column(
-            pmui.Row(
+        self.view = pn.Column(
+            pn.Row(
                 self.option,
                 self.help,
                 pn.Spacer(sizing_mode="stretch_width"),

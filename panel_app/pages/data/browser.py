@@ -37,24 +37,25 @@ class Browser:
         self._task: asyncio.Task[None] | None = None
         self.where = pmui.TextInput(label="Folder", sizing_mode="stretch_width")
         self.up = pmui.Button(label="One folder up", icon="arrow_upward", variant="outlined")
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.list = pmui.MenuList(items=[], dense=True, sizing_mode="stretch_width")
         self.use = pmui.Button(label="Use this folder", variant="contained")
         cancel = pmui.Button(label="Cancel", variant="text")
         self.view = pmui.Dialog(
-            pmui.Column(
-                pmui.Row(
-                    self.where, pmui.Column(self.up, margin=(8, 0)), sizing_mode="stretch_width"
-                ),
+            pn.Column(
+                pn.Row(self.where, pn.Column(self.up, margin=(8, 0)), sizing_mode="stretch_width"),
                 self.words,
-                pmui.Column(
+                pn.Column(
                     self.list,
                     sizing_mode="stretch_width",
                     height=380,
                     scroll=True,
-                    sx={"border": "1px solid", "borderColor": "divider", "borderRadius": "8px"},
+                    styles={
+                        "border": "1px solid color-mix(in srgb, currentColor 16%, transparent)",
+                        "border-radius": "8px",
+                    },
                 ),
-                pmui.Row(pn.Spacer(sizing_mode="stretch_width"), cancel, self.use),
+                pn.Row(pn.Spacer(sizing_mode="stretch_width"), cancel, self.use),
                 sizing_mode="stretch_width",
             ),
             title="Choose the folder of the data set",

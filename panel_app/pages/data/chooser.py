@@ -65,7 +65,7 @@ class Chooser:
             align_items="center",
             gap="4px 0",
         )
-        self.view = pmui.Column(
+        self.view = pn.Column(
             self.row, self.more.view, self.browser.view, sizing_mode="stretch_width"
         )
 

@@ -41,11 +41,11 @@ class Copies:
         self._opened: Opened | None = None
         self._shown: Inspection | None = None
         self._task: asyncio.Task[None] | None = None
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.only_leaks = pmui.Checkbox(label="Between splits only", value=False)
         self.groups = pn.pane.HTML("", sizing_mode="stretch_width", margin=(8, 0))
         self.pages = pmui.Pagination(count=1, value=0)
-        self.view = pmui.Column(
+        self.view = pn.Column(
             self.words, self.only_leaks, self.groups, self.pages, sizing_mode="stretch_width"
         )
         self.only_leaks.param.watch(self._again, "value")

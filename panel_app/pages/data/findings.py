@@ -62,7 +62,7 @@ class Findings:
         self.save = pn.pane.HTML("", margin=(14, 10))
         self.table = pn.pane.HTML("", sizing_mode="stretch_width")
         self.pages = pmui.Pagination(count=1, value=0, margin=(10, 0))
-        self.summary = pmui.Column(sizing_mode="stretch_width")
+        self.summary = pn.Column(sizing_mode="stretch_width")
         self.out = pmui.TextInput(
             label="New folder for the copy",
             sizing_mode="stretch_width",
@@ -75,7 +75,7 @@ class Findings:
             label="Write the repaired copy", icon="build", variant="contained", margin=(4, 10)
         )
         self.write.on_click(lambda _: repair((self.out.value_input or "").strip(), self.link.value))
-        self.copied = pmui.Column(sizing_mode="stretch_width")
+        self.copied = pn.Column(sizing_mode="stretch_width")
         self.copy = pmui.Paper(
             pmui.Typography("Repaired copy", variant="subtitle1", sx={"fontWeight": 650}),
             pmui.Typography(
@@ -84,14 +84,14 @@ class Findings:
                 variant="body2",
                 sx={"opacity": 0.85},
             ),
-            pmui.Row(self.out, self.link, self.write, sizing_mode="stretch_width"),
+            pn.Row(self.out, self.link, self.write, sizing_mode="stretch_width"),
             self.copied,
             elevation=0,
             sizing_mode="stretch_width",
             margin=(14, 0),
             sx={"border": "1px solid", "borderColor": "divider", "padding": "14px"},
         )
-        self.filters = pmui.FlexBox(
+        self.filters = pn.FlexBox(
             self.rule,
             self.severity,
             self.split,
@@ -100,7 +100,7 @@ class Findings:
             gap="2px",
             margin=(14, 0, 6, 0),
         )
-        self.view = pmui.Column(
+        self.view = pn.Column(
             self.summary,
             self.filters,
             self.table,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import panel as pn
 import panel_material_ui as pmui
 from numpy.typing import NDArray
 
@@ -59,8 +60,8 @@ class Images:
         ):
             widget.param.watch(self._filtered, name)
         self.clear.on_click(self._cleared)
-        self.view = pmui.Column(
-            pmui.FlexBox(
+        self.view = pn.Column(
+            pn.FlexBox(
                 self.split,
                 self.classes,
                 self.text,

@@ -30,6 +30,7 @@ from panel_app.pages.data.opened import Opened
 from panel_app.pages.data.progress import Working
 from panel_app.pages.data.statistics import Statistics
 from panel_app.pages.data.summary import summary
+from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class DataPage:
         self.copies = Copies(self._address)
         self.augment = Augment(self.editor, self._edited)
         self.working = Working(self._cancel)
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(2, 10, 4, 10))
         self.inspect = pmui.Button(
             label="Inspect", icon="fact_check", variant="outlined", visible=False
@@ -73,19 +74,20 @@ class DataPage:
         )
         self.inspect.on_click(lambda _: self._inspect())
         self.use.on_click(lambda _: self._use())
-        self._empty = {view: pmui.Column(sizing_mode="stretch_width") for view in VIEWS[1:4]}
+        self._empty = {view: pn.Column(sizing_mode="stretch_width") for view in VIEWS[1:4]}
         parts = (self.images, self.statistics, self.findings, self.copies, self.augment)
         self.tabs = pmui.Tabs(
             *(
-                (label, pmui.Column(*self._part(view, part), sizing_mode="stretch_width"))
+                (label, pn.Column(*self._part(view, part), sizing_mode="stretch_width"))
                 for view, label, part in zip(VIEWS, _LABELS, parts, strict=True)
             ),
             sizing_mode="stretch_width",
             visible=False,
         )
         self.tabs.param.watch(self._turned, "active")
-        self.view = pmui.Column(
-            pmui.Row(
+        self.ready = Ready()
+        self.view = pn.Column(
+            pn.Row(
                 heading("Data"),
                 pn.Spacer(sizing_mode="stretch_width"),
                 self.inspect,
@@ -97,6 +99,7 @@ class DataPage:
             self.working.view,
             self.summary,
             self.tabs,
+            self.ready,
             sizing_mode="stretch_width",
         )
 
@@ -106,7 +109,11 @@ class DataPage:
     # ------------------------------------------------------------------ the address
 
     async def open(self, values: Mapping[str, str]) -> None:
-        """Show the data set of an address."""
+        """Show the data set of an address, as soon as the browser can show anything."""
+        self._begin(self._open(dict(values)))
+
+    async def _open(self, values: Mapping[str, str]) -> None:
+        await self.ready.wait()
         self._values = {key: value for key, value in values.items() if key != "page"}
         view = values.get("view", VIEWS[0])
         self.tabs.active = VIEWS.index(view) if view in VIEWS else 0
@@ -283,7 +290,7 @@ class DataPage:
         number = 0 if opened is None else len(opened.index)
         start = pmui.Button(label="Inspect the data set", variant="contained", icon="fact_check")
         start.on_click(lambda _: self._inspect())
-        return pmui.Column(
+        return pn.Column(
             notice(
                 "Not inspected yet",
                 f"An inspection decodes all {number:,} images in a process of its own, holds every "

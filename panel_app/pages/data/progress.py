@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import panel as pn
 import panel_material_ui as pmui
 
 from panel_app.data.jobs import Progress
@@ -27,8 +28,8 @@ class Working:
         )
         button = pmui.Button(label="Cancel", variant="outlined", on_click=lambda _: cancel())
         self.view = pmui.Paper(
-            pmui.Row(
-                pmui.Column(self.title, self.text, sizing_mode="stretch_width"),
+            pn.Row(
+                pn.Column(self.title, self.text, sizing_mode="stretch_width"),
                 button,
                 sizing_mode="stretch_width",
                 align="center",

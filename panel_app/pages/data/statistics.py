@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 from bokeh.transform import factor_cmap
@@ -25,7 +24,7 @@ class Statistics:
 
     def __init__(self) -> None:
         """Show nothing yet."""
-        self.view = pmui.Column(sizing_mode="stretch_width")
+        self.view = pn.Column(sizing_mode="stretch_width")
         self._shown: Inspection | None = None
 
     def show(self, opened: Opened) -> None:

@@ -77,3 +77,10 @@ def cells(bccd: Path, folder: Path) -> Path:
     for path in root.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return root
+
+
+@pytest.fixture(autouse=True)
+def _patient(request: pytest.FixtureRequest) -> None:
+    """Workers and a browser share the machine with other tests."""
+    if "page" in request.fixturenames:
+        request.getfixturevalue("page").set_default_timeout(60_000)

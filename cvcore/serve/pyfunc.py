@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,29 @@ def log_model(folder: Path, uri: str, run_id: str, register_as: str | None = Non
         run_id: of an existing run.
         register_as: also make a version of this registered model.
     """
+    from cvcore.serve.register.publish import publish
+
+    return publish(folder, uri, run_id, register_as).uri
+
+
+def log(
+    folder: Path,
+    uri: str,
+    run_id: str,
+    register_as: str | None = None,
+    extra: Mapping[str, str] | None = None,
+    packages: Mapping[str, str] | None = None,
+) -> Any:
+    """Log a saved model folder and return MLflow's ModelInfo.
+
+    Args:
+        folder: what `artifact.save` wrote.
+        uri: MLflow tracking URI.
+        run_id: of an existing run.
+        register_as: also make a version of this registered model.
+        extra: further files to put beside the model, by name.
+        packages: versions that it was trained with; others are those installed here.
+    """
     described = artifact.read(folder)
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient(uri)
@@ -121,16 +144,15 @@ def log_model(folder: Path, uri: str, run_id: str, register_as: str | None = Non
     # active either, because leaving one ends it.
     experiment_id = client.get_run(run_id).info.experiment_id
     logged = client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
-    info = Model.log(
+    return Model.log(
         artifact_path=None,
         name="model",
         flavor=mlflow.pyfunc,
         run_id=run_id,
         model_id=logged.model_id,
         registered_model_name=register_as,
-        **_content(folder, described),
+        **_content(folder, described, extra, packages),
     )
-    return str(info.model_uri)
 
 
 def save_model(folder: Path, target: Path) -> None:
@@ -143,18 +165,26 @@ def save_model(folder: Path, target: Path) -> None:
     mlflow.pyfunc.save_model(path=str(target), **_content(folder, artifact.read(folder)))
 
 
-def _content(folder: Path, described: artifact.Artifact) -> dict[str, Any]:
-    """Return what both `log_model` and `save_model` put into the MLflow model."""
+def _content(
+    folder: Path,
+    described: artifact.Artifact,
+    extra: Mapping[str, str] | None = None,
+    packages: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what both `log` and `save_model` put into the MLflow model."""
     return {
         "python_model": str(Path(__file__).with_name("model_code.py")),
-        "artifacts": {ARTIFACT: str(folder)},
+        "artifacts": {ARTIFACT: str(folder), **(extra or {})},
         "code_paths": [str(Path(__file__).parents[1])],
         "signature": signature(),
         "input_example": example(described.model.image_size),
-        "pip_requirements": pinned(),
+        "pip_requirements": pinned(packages),
         "metadata": {
             "task": described.task.kind,
             "label_space": described.labels.hash,
+            "classes": described.labels.names,
+            "score_threshold": described.score_threshold,
+            "class_thresholds": described.class_thresholds,
             "licence": described.model.licence,
             "data_fingerprint": described.fingerprint,
         },

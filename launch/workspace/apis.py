@@ -17,6 +17,7 @@ from launch.workspace import (
     scim,
     secrets_api,
     serving,
+    uc_registry,
     workspace_files,
 )
 from launch.workspace.jobs import api_jobs, api_repair, api_runs
@@ -41,6 +42,7 @@ ALL = [
         scim,
         secrets_api,
         serving,
+        uc_registry,
         workspace_files,
     )
 ]

@@ -30,7 +30,7 @@ def upload(call: Call) -> Answer:
         raise ApiError(409, "ALREADY_EXISTS", "The file being created already exists.")
     if (call.request.content_length or 0) > _LIMIT_BYTES:
         raise invalid("A single upload may have 5 GiB.")
-    if call.path["path"].startswith("WorkspaceInternal/"):
+    if call.path["path"].startswith(("WorkspaceInternal/", "Models/")):
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.parent.is_dir():
         raise ApiError(404, "NOT_FOUND", "The parent directory does not exist; create it first.")
@@ -131,6 +131,8 @@ def _local(call: Call, write: bool) -> Path:
     if match := _ARTIFACTS.match("/".join(parts)):
         middle = "" if match[2] == "Runs" else "logged_models/"
         return call.ws.mlflow.folder / "artifacts" / match[1] / f"{middle}{match[3]}"
+    if parts[:1] == ["Models"] and len(parts) >= 5:
+        return _of_model(call, parts, write)
     if parts[:1] != ["Volumes"] or len(parts) < 4:
         raise invalid(f"Invalid path '/{'/'.join(parts)}': /Volumes/<catalog>/<schema>/<volume>/…")
     name = ".".join(parts[1:4])
@@ -143,3 +145,18 @@ def _local(call: Call, write: bool) -> Path:
     if not path.resolve().is_relative_to(root.resolve()):
         raise denied("The path leaves the volume.")
     return path
+
+
+def _of_model(call: Call, parts: list[str], write: bool) -> Path:
+    """Return the local path of a file of a model version; only a pending version is written."""
+    name, number = ".".join(parts[1:4]), parts[4]
+    version = call.ws.store.get("version", f"{name}/{number}")
+    if version is None:
+        raise ApiError(404, "NOT_FOUND", f"Model version '{name}' {number} does not exist.")
+    if not write:
+        grants.require(call.ws, call.who, "function", name, "EXECUTE")
+    elif not grants.owns(call.ws, call.who, "function", name):
+        grants.require(call.ws, call.who, "function", name, "MANAGE")
+    if write and version["status"] != "PENDING_REGISTRATION":
+        raise denied(f"Model version '{name}' {number} is finalized; its files don't change.")
+    return call.ws.root.joinpath("Models", *parts[1:])

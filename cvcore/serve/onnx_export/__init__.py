@@ -1,0 +1,1 @@
+"""A saved model as ONNX, held against the trained one."""

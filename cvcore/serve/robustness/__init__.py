@@ -1,0 +1,1 @@
+"""How a model does on images that got worse: blur, noise, JPEG, brightness, rotation."""

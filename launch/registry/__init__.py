@@ -1,0 +1,1 @@
+"""The model registry: versions, aliases, the gate before an alias moves."""

@@ -1,0 +1,76 @@
+"""An ONNX file answers as the trained model does, or it is not written."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from cvcore.data.records import ImageRef
+from cvcore.errors import DataError, ModelError
+from cvcore.serve import artifact
+from cvcore.serve.onnx_export.export import export, pixels
+from cvcore.serve.predictor import Predictor
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def refs(images: list[NDArray[np.uint8]]) -> list[ImageRef]:
+    found = []
+    for image in images:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "PNG")
+        found.append(ImageRef(data=buffer.getvalue()))
+    return found
+
+
+@pytest.mark.slow
+def test_a_file_is_written_only_if_it_answers_as_the_model(
+    saved: Callable[[str], Path], refs: list[ImageRef], tmp_path: Path
+) -> None:
+    folder, file = saved("classification"), tmp_path / "model.onnx"
+    with pytest.raises(ModelError, match=r"model.onnx was not written.*logits by"):
+        export(folder, file, refs, tolerance=-1.0)
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+    done = export(folder, file, refs)
+    assert (done.num_images, done.batch) == (3, 0)
+    assert max(one.relative for one in done.differences) < 1e-4
+    # Used as someone else would, without our code: what the file says is enough.
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["lakesight.classes"]) == ["bolt", "nut", "washer"]
+    assert json.loads(about["lakesight.image_size"]) == [32, 32]
+    assert about["lakesight.licence"] == "Apache-2.0"
+    inputs_B3HW = np.stack(pixels(refs, artifact.read(folder)))
+    [logits_BK] = session.run(None, {"image": inputs_B3HW})
+    scores_BK = np.exp(logits_BK) / np.exp(logits_BK).sum(1, keepdims=True)
+    predictor = Predictor.load(folder, "cpu")
+    for scores_K, answer in zip(scores_BK, predictor.answers(refs, 0.0), strict=True):
+        best = answer["classes"][0]
+        assert scores_K.max() == pytest.approx(best["score"], abs=1e-4)
+
+
+def test_what_is_missing_is_said_in_words(
+    saved: Callable[[str], Path], refs: list[ImageRef], tmp_path: Path, monkeypatch
+) -> None:
+    folder = saved("classification")
+    with pytest.raises(DataError, match="no image to compare on"):
+        export(folder, tmp_path / "a.onnx", [])
+    with pytest.raises(ModelError, match=r"nowhere of a\.onnx does not exist"):
+        export(folder, tmp_path / "nowhere" / "a.onnx", refs)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(
+        ModelError,
+        match=r"needs onnxscript, onnxruntime, which are not installed.*'lakesight\[onnx\]'",
+    ):
+        export(folder, tmp_path / "a.onnx", refs)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from launch.workspace.faults import Faults
+from launch.workspace.hosting import Hosting
 from launch.workspace.identity import ADMIN, Identities
 from launch.workspace.jobs.runner import Runner
 from launch.workspace.mlflow_server import MlflowServer
@@ -44,6 +45,7 @@ class Workspace:
         self.identities = Identities(self.store)
         self.faults = Faults()
         self.handlers = Handlers()
+        self.hosting = Hosting(self.root / "served")
         self.mlflow = MlflowServer(self.root / "mlflow")
         self._seed()
         self.runner = Runner(self)
@@ -68,6 +70,7 @@ class Workspace:
     def close(self, keep_tasks: bool = False) -> None:
         """Stop what runs; `keep_tasks` leaves task processes for the next start to adopt."""
         self.runner.stop(keep_tasks)
+        self.hosting.stop()
         self.mlflow.stop()
         self.store.close()
 

@@ -91,6 +91,10 @@ class FakeWorkspace:
         """Let a function answer the queries of a serving endpoint (a glob on its name)."""
         self.core.handlers.plug(endpoint, answer)
 
+    def host_models(self) -> None:
+        """Let endpoints serve the registered models themselves, each by a scoring server process."""
+        self.core.hosting.on = True
+
     def evict(self, run_id: int) -> list[str]:
         """Take the machines of a run's running tasks away; returns their task keys."""
         return self.core.runner.evict(run_id)

@@ -1,4 +1,8 @@
-"""Serving endpoints: their configuration and states. Answers come only from plugged-in functions."""
+"""Serving endpoints: their configuration and states.
+
+Answers come from plugged-in functions, or from the registered models themselves where the test has
+asked for it (`FakeWorkspace.host_models`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import uuid
 from typing import Any
 
 from databricks.sdk.service.serving import ServingEndpointsAPI
+from werkzeug.wrappers import Response
 
 from launch.workspace import grants, permissions
 from launch.workspace.errors import ApiError, bad_state, exists, invalid, missing
@@ -43,6 +48,8 @@ def create(call: Call) -> Answer:
         "state": {"ready": "NOT_READY", "config_update": "IN_PROGRESS"},
     }
     doc["pending_config"] = _config(call, config, 1)
+    if call.args.get("ai_gateway"):
+        doc["ai_gateway"] = call.args["ai_gateway"]
     call.ws.store.put("endpoint", name, doc)
     call.ws.store.put("endpoint-id", doc["id"], {"name": name})
     permissions.own(call.ws, "serving-endpoints", doc["id"], call.who)
@@ -60,14 +67,31 @@ def list_endpoints(call: Call) -> Answer:
 def get(call: Call) -> Answer:
     """One endpoint. A pending configuration becomes the current one after it was seen pending."""
     doc = _one(call, "CAN_VIEW")
-    if doc["state"]["config_update"] == "IN_PROGRESS":
+    if doc["state"]["config_update"] == "IN_PROGRESS" and _is_hosted(call, doc):
         settled = dict(doc)
         settled["config"] = settled.pop("pending_config")
         for entity in settled["config"]["served_entities"]:
             entity["state"] = {"deployment": "DEPLOYMENT_READY", "deployment_state_message": ""}
         settled["state"] = {"ready": "READY", "config_update": "NOT_UPDATING"}
         call.ws.store.put("endpoint", doc["name"], settled)
+        call.ws.hosting.keep(
+            doc["name"], [entity["name"] for entity in settled["config"]["served_entities"]]
+        )
     return doc
+
+
+def _is_hosted(call: Call, doc: dict[str, Any]) -> bool:
+    """Whether every pending entity answers; an update with one that can't be loaded has failed."""
+    if not call.ws.hosting.on:
+        return True
+    entities = doc["pending_config"]["served_entities"]
+    for entity in entities:
+        deployment, message = call.ws.hosting.state(call.ws, doc["name"], entity)
+        entity["state"] = {"deployment": deployment, "deployment_state_message": message}
+        if deployment == "DEPLOYMENT_FAILED":
+            doc["state"]["config_update"] = "UPDATE_FAILED"
+    call.ws.store.put("endpoint", doc["name"], doc)
+    return all(entity["state"]["deployment"] == "DEPLOYMENT_READY" for entity in entities)
 
 
 @api.add("PUT", f"{_ONE}/config", like=ServingEndpointsAPI.update_config)
@@ -78,7 +102,7 @@ def update_config(call: Call) -> Answer:
         raise ApiError(
             409, "RESOURCE_CONFLICT", f"Endpoint '{doc['name']}' is being updated; try again later."
         )
-    version = doc["config"]["config_version"] + 1
+    version = doc.get("config", {}).get("config_version", 0) + 1
     doc["pending_config"] = _config(call, call.args, version)
     doc["state"]["config_update"] = "IN_PROGRESS"
     doc["last_updated_timestamp"] = now_ms()
@@ -92,18 +116,57 @@ def delete(call: Call) -> Answer:
     doc = _one(call, "CAN_MANAGE")
     call.ws.store.delete("endpoint", doc["name"])
     call.ws.store.delete("endpoint-id", doc["id"])
+    call.ws.hosting.keep(doc["name"], [])
     return None
+
+
+@api.add("PATCH", f"{_ONE}/tags", like=ServingEndpointsAPI.patch)
+def patch_tags(call: Call) -> Answer:
+    """Add tags, and take some away."""
+    doc = _one(call, "CAN_MANAGE")
+    added = call.args.get("add_tags") or []
+    gone = {*(call.args.get("delete_tags") or []), *(tag["key"] for tag in added)}
+    doc["tags"] = [tag for tag in doc["tags"] if tag["key"] not in gone] + added
+    call.ws.store.put("endpoint", doc["name"], doc)
+    return {"tags": doc["tags"]}
+
+
+@api.add("PUT", f"{_ONE}/ai-gateway", like=ServingEndpointsAPI.put_ai_gateway)
+def put_ai_gateway(call: Call) -> Answer:
+    """Set inference tables and limits."""
+    doc = _one(call, "CAN_MANAGE")
+    doc["ai_gateway"] = call.args
+    call.ws.store.put("endpoint", doc["name"], doc)
+    return doc["ai_gateway"]
+
+
+@api.add("GET", f"{_ONE}/served-models/<entity>/build-logs", locked=False)
+def build_logs(call: Call) -> Answer:
+    """There is nothing to build here: the models run in this environment."""
+    _one(call, "CAN_VIEW")
+    return {"logs": f"{call.path['entity']}: runs in the test double's own environment.\n"}
+
+
+@api.add("GET", f"{_ONE}/served-models/<entity>/logs", locked=False)
+def logs(call: Call) -> Answer:
+    """What the scoring server wrote."""
+    doc = _one(call, "CAN_VIEW")
+    return {"logs": call.ws.hosting.log(doc["name"], call.path["entity"])}
 
 
 @api.add("POST", "/serving-endpoints/<name>/invocations", locked=False)
 def query(call: Call) -> Answer:
-    """Ask the plugged-in function; without one, 501 and no invented prediction."""
+    """Ask the plugged-in function or the model; without one, 501 and no invented prediction."""
     doc = _one(call, "CAN_QUERY")
     if (call.request.content_length or 0) > _QUERY_BYTES:
         raise ApiError(413, "BAD_REQUEST", "The request exceeds the limit of 16 MB.")
     if doc["state"]["ready"] != "READY":
         raise bad_state(f"Endpoint '{doc['name']}' is not ready.")
     answer = call.ws.handlers.find(doc["name"])
+    if answer is None and call.ws.hosting.on:
+        status, body, served = call.ws.hosting.answer(doc, call.request.get_data())
+        headers = {"served-model-name": served}
+        return Response(body, status, headers, mimetype="application/json")
     if answer is None:
         raise ApiError(
             501,

@@ -85,10 +85,57 @@ class RegistryConf:
 
 @dataclass
 class ServingConf:
-    """What a served model answers."""
+    """What a served model answers, and where. Keys are Model Serving's where it has them."""
 
     score_threshold: float = opt(
         0.3, "Predictions below this score are not shown. Never applied before AP.", bounds=(0, 1)
+    )
+    place: str = opt(
+        "local",
+        "Where endpoints are: this machine, or Databricks Model Serving.",
+        choices=("local", "databricks"),
+    )
+    workload_type: str = opt(
+        "CPU",
+        "Model Serving: the machine. GPU_SMALL: a T4, GPU_MEDIUM: an A10G, MULTIGPU_MEDIUM: four, "
+        "GPU_LARGE: an A100, GPU_XLARGE: an H100; not every cloud has all.",
+        choices=(
+            "CPU",
+            "CPU_MEDIUM",
+            "CPU_LARGE",
+            "GPU_SMALL",
+            "GPU_MEDIUM",
+            "MULTIGPU_MEDIUM",
+            "GPU_LARGE",
+            "GPU_XLARGE",
+            "GPU_XLARGE_8",
+        ),
+    )
+    workload_size: str = opt(
+        "Small",
+        "Model Serving: requests at once: Small 4, Medium 8 to 16, Large 16 to 64.",
+        choices=("Small", "Medium", "Large"),
+    )
+    scale_to_zero: bool = opt(
+        True, "Model Serving: stop while nobody asks; the first request after waits for the start."
+    )
+    environment_vars: dict[str, str] = opt(
+        {}, "Variables of the model's process; Model Serving takes {{secrets/scope/key}}."
+    )
+    inference_table: str | None = opt(
+        None,
+        "Model Serving: log requests to tables of this catalog.schema or catalog.schema.prefix; "
+        "requests with large images may be left out.",
+    )
+    profile: str | None = opt(
+        None, "Credentials of the workspace, from ~/.databrickscfg; null: as the environment says."
+    )
+    usd_per_dbu: float = opt(
+        0.07,
+        "Price of a DBU of Model Serving, for the cost hint.",
+        unit="USD",
+        bounds=(0, 100),
+        advanced=True,
     )
 
 

@@ -16,6 +16,7 @@ BENCHMARKS = (
     "input_pipeline",
     "trainer_overhead",
     "coco_evaluation",
+    "batch_inference",
     "micro_levels",
     "demo",
 )

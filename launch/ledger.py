@@ -34,6 +34,8 @@ ATTEMPT = "lakesight.attempt"
 STARTED_AT = "lakesight.started_at"
 ENDED_AT = "lakesight.ended_at"
 SWEEP = "lakesight.sweep"
+KIND = "lakesight.kind"
+"""Tag of a run that is no training: what it is, e.g. batch."""
 USER = "mlflow.user"
 PARENT = "mlflow.parentRunId"
 

@@ -153,6 +153,7 @@ class Submitter:
         Raises:
             SubmitError: it has not ended, has nothing left to do, or its folder is not here.
         """
+        _require_training(run)
         self._require_ended(run)
         config, overrides, folder = _staged(run)
         config.run.resume = "auto"
@@ -183,7 +184,10 @@ class Submitter:
         Raises:
             LakesightError: as `submit`; SubmitError also if what it was made from is not known here.
         """
-        before = [text for text in overrides_of(run) if not text.startswith(("run.id=", "run.dir="))]
+        _require_training(run)
+        before = [
+            text for text in overrides_of(run) if not text.startswith(("run.id=", "run.dir="))
+        ]
         titled = any(text.startswith("run.title=") for text in overrides)
         before = [text for text in before if not (titled and text.startswith("run.title="))]
         return self.submit([*before, *overrides])
@@ -207,6 +211,14 @@ class Submitter:
                 f"{run.title} has SUCCEEDED: there is nothing left to do. For longer training: "
                 f"lakesight rerun {run.run_id[:8]} trainer.num_train_epochs=..."
             )
+
+
+def _require_training(run: LedgerRun) -> None:
+    if kind := run.tags.get(tags.KIND):
+        raise SubmitError(
+            f"{run.title} is no training but a {kind}. Give the command that began it again: it goes on "
+            "where it ended."
+        )
 
 
 def _refused(ledger: Ledger, run_id: str, error: LaunchError) -> None:

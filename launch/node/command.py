@@ -12,6 +12,8 @@ from launch.node.layout import NodeSpec
 from launch.node.prepare import CONFIG, arguments, is_training
 
 WORKER = "cvcore.train.worker"
+SPARK = "cvcore.batch.spark"
+"""A run that needs Spark's session, which only the node's own process has."""
 
 
 def command(spec: NodeSpec, folder: Path, devices: int) -> list[str]:

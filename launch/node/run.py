@@ -20,7 +20,7 @@ from cvcore.metrics.delivery import SPOOL_ONLY
 from launch.base import ATTEMPT_VARIABLE, RUN_ID_VARIABLE, RunState
 from launch.clock import Clock
 from launch.node import causes, prepare
-from launch.node.command import command, num_devices
+from launch.node.command import SPARK, command, num_devices
 from launch.node.delivery import Courier
 from launch.node.layout import NodeSpec
 from launch.node.log import LogParts
@@ -178,6 +178,10 @@ class NodeRun:
                 from launch.node.distributor import train_on_all
 
                 return train_on_all(self.spec, self.folder, number, sink, self._must_stop)
+            if self.spec.run.module == SPARK:
+                from launch.node import spark
+
+                return spark.run_here(self.spec, self.folder, sink, self._must_stop)
             words = command(self.spec, self.folder, devices)
             processes = Processes(words, environment, self.folder, sink.write)
             return processes.wait(self._must_stop, self.spec.run.cancel_grace_s, self.clock)

@@ -1,0 +1,160 @@
+"""A batch inference as a run: in the ledger, in the queue, with logs, to be canceled.
+
+On this machine it is `python -m cvcore.batch`; on Databricks a Spark job, see `launch.node.spark`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cvcore.batch.job import BatchError, BatchJob
+from cvcore.config.composer import Composer
+from cvcore.config.schema import Config
+from cvcore.metrics.mlflow_run import tracking_uri
+from launch import ledger as tags
+from launch.base import RunSpec, RunStatus
+from launch.batch.model import model_folder
+from launch.clock import Clock, SystemClock
+from launch.errors import LaunchError
+from launch.launchers import get_launcher
+from launch.ledger import Ledger
+from launch.node.command import SPARK
+from launch.node.spark import FILE
+from launch.stage import code_version, environment, new_folder
+from launch.states import RunState
+from launch.submit import GetLauncher, Submitted
+
+BATCH = "batch"
+_LOCAL = "cvcore.batch"
+
+
+def submit(
+    job: BatchJob,
+    overrides: Sequence[str] = (),
+    *,
+    ledger_uri: str = "",
+    launchers: GetLauncher = get_launcher,
+    clock: Clock | None = None,
+    user: str = "",
+) -> Submitted:
+    """Hand a batch over and return at once.
+
+    Args:
+        job: its `model` is a word as `lakesight batch` takes it.
+        overrides: of `compute` and `tracking`, as of a training.
+        ledger_uri: of the MLflow server; "": as the configuration says.
+        launchers: returns the launcher of a kind.
+        clock: gives the time of submission.
+        user: who submits; "": the account of this process.
+
+    Raises:
+        LakesightError: it can't be; nothing was started.
+    """
+    config = Composer().load(overrides)
+    ledger = Ledger(ledger_uri or tracking_uri(config))
+    remote = config.compute.kind == "databricks"
+    job = _remote(job, config) if remote else _local(job, ledger.uri, config)
+    launcher = launchers(config.compute.kind)
+    folder = new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{BATCH}")
+    described = {
+        tags.KIND: BATCH,
+        tags.LAUNCHER: launcher.kind,
+        tags.FOLDER: str(folder),
+        tags.OVERRIDES: tags.overrides_tag(overrides),
+        tags.CODE_VERSION: code_version(),
+        tags.GENERATION: "0",
+        tags.SUBMITTED_AT: f"{(clock or SystemClock()).now():.3f}",
+        tags.USER: user or _account(),
+        **{f"lakesight.batch.{key}": str(getattr(job, key)) for key in ("model", "source", "out")},
+    }
+    run_id = ledger.create(config.tracking.experiment, folder.name, described)
+    (folder / FILE).write_text(json.dumps(job.to_dict(), indent=1))
+    spec = _spec(config, folder, run_id, ledger.uri, user or _account(), remote=remote)
+    try:
+        handle = launcher.submit(spec)
+    except LaunchError as error:
+        ledger.settle(run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
+        raise
+    ledger.tag(run_id, {tags.EXTERNAL_ID: handle.external_id})
+    return Submitted(handle, folder.name, ledger.uri)
+
+
+def _spec(
+    config: Config, folder: Path, run_id: str, uri: str, user: str, *, remote: bool
+) -> RunSpec:
+    compute = dataclasses.asdict(config.compute)
+    return RunSpec(
+        run_id=run_id,
+        folder=str(folder),
+        module=SPARK if remote else _LOCAL,
+        arguments=(str(folder / FILE),),
+        workdir=str(Path.cwd()),
+        title=folder.name,
+        user=user,
+        # Spark spreads it over the workers by itself.
+        num_devices=max(int(compute.get("num_workers") or 0), 1) if remote else 1,
+        use_cpu=config.trainer.use_cpu,
+        max_retries=config.compute.max_retries,
+        timeout_s=config.compute.timeout_s,
+        cancel_grace_s=config.compute.cancel_grace_s,
+        tracking_uri="" if remote and not uri.startswith("databricks") else uri,
+        environment=environment(),
+        tags={"lakesight.run_id": run_id, tags.KIND: BATCH},
+        compute=compute,
+    )
+
+
+def _local(job: BatchJob, uri: str, config: Config) -> BatchJob:
+    """Return a batch with absolute paths, for a process elsewhere on this machine."""
+    from cvcore.batch.inputs import kind_of
+    from cvcore.batch.pool import require_format
+
+    if config.compute.kind != "local":
+        raise BatchError(
+            f"a batch runs with compute=local or on Databricks, not with {config.compute.kind}."
+        )
+    found = replace(
+        job,
+        model=model_folder(job.model, uri),
+        source=str(Path(job.source).expanduser().absolute()),
+        out=str(Path(job.out).expanduser().absolute()),
+    )
+    kind_of(found)
+    require_format(found)
+    return found
+
+
+def _remote(job: BatchJob, config: Config) -> BatchJob:
+    """Return a batch that a cluster can do.
+
+    Raises:
+        LakesightError: it names what is of this machine, or no such model.
+    """
+    from cvcore.batch.spark import require_remote
+    from launch.databricks.client import connect
+    from launch.serving.databricks import latest
+
+    require_remote(job)
+    if job.model.startswith(("/Volumes/", "dbfs:")):
+        return job
+    name = job.model.removeprefix("models:/").partition("@")[0].partition("/")[0]
+    if name.count(".") != 2:
+        raise BatchError(
+            f"the model {job.model} is of this machine. Give a version of Unity Catalog "
+            "(catalog.schema.model/3 or @alias), or a model folder on a Volume."
+        )
+    profile = getattr(config.compute, "profile", None)
+    return replace(job, model=latest(connect(SystemClock(), profile), job.model).uri)
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

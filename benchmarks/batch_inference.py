@@ -91,7 +91,7 @@ def _theirs(model: Path, photos: Path, hf_task: str) -> float:
     paths = [str(path) for path in sorted(photos.glob("*.jpg"))][: PHOTOS // 4]
     given = {"threshold": 0.3} if hf_task != "image-classification" else {}
     count, started = 0, 0.0
-    for _ in pipe(iter(paths), batch_size=BATCH, **given):
+    for _ in pipe((path for path in paths), batch_size=BATCH, **given):
         count += 1
         if count == BATCH:
             started = time.perf_counter()

@@ -101,6 +101,9 @@ class Services:
         status = run.status
         if run.is_submitted and not run.is_sweep:
             status = Watch(self.ledger).look([run])[run.run_id]
+            if status.state.is_final and not run.is_settled:
+                # What it logged last may have come after it was read.
+                run = self.ledger.get(run_id)
         return Details(row(run, status, time.time()), run, status)
 
     def mlflow_url(self, run: LedgerRun) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from panel_app.router import query
 from panel_app.rows import Details
 from panel_app.safe import safe
 from panel_app.views.board import Board, Subject
-from panel_app.views.chart import PALETTE
+from panel_app.views.chart import PALETTE, TEXTS_S
 from panel_app.views.params import varying
 from panel_app.views.results import side_by_side
 from panel_app.views.table import table
@@ -40,6 +41,8 @@ class ComparePage:
         self._watching: list[Watching] = []
         self._seen: tuple[int, ...] = ()
         self._shown: tuple[Any, ...] = ()
+        self._told_at = float("-inf")
+        self._owes = False
         self.words = pmui.Column(sizing_mode="stretch_width")
         self.legend = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10, 10, 10))
         self.board = Board(self.services.reader, self._keep)
@@ -73,7 +76,7 @@ class ComparePage:
             self.board.show([])
         if not self._watching:
             self._watching = [self.services.hub.watch(run_id) for run_id in self.ids]
-        self._seen = ()
+        self._seen, self._told_at = (), float("-inf")
         # With the document's lock: figures are changed.
         pn.state.execute(self._pull, schedule=True)
 
@@ -110,7 +113,9 @@ class ComparePage:
     def _pull(self) -> None:
         feeds = [one.feed for one in self._watching]
         versions = tuple(feed.version for feed in feeds)
-        if versions == self._seen or not feeds:
+        due = time.monotonic() - self._told_at >= TEXTS_S
+        if not feeds or (versions == self._seen and not (self._owes and due)):
+            self.board.tell()
             return
         self._seen = versions
         known = [(feed, feed.details) for feed in feeds if feed.details is not None]
@@ -131,7 +136,10 @@ class ComparePage:
             told = [feed.fault for feed in feeds if feed.fault]
             if told and not self.words.objects:
                 self.words.objects = [notice("Not every run can be read", told[0], "warning")]
-            self._tables([details for _, details in known])
+            self._owes = not due
+            if due:
+                self._told_at = time.monotonic()
+                self._tables([details for _, details in known])
 
     def _tables(self, known: Sequence[Details]) -> None:
         _set(self.legend, self._legend(known))

@@ -43,18 +43,25 @@ class HistoryPage:
         self._is_restoring = False
         self.summary = pn.pane.HTML("Reading the runs ...", margin=(0, 0, 10, 10))
         self.search: Any = pmui.TextInput(
-            label="Search", placeholder="title, task, model, user, tag ...", width=270, size="small"
+            label="Search",
+            placeholder="title, user, tag ...",
+            width=220,
+            size="small",
+            margin=(8, 5, 8, 10),
         )
         self.filters: dict[str, Any] = {
-            key: pmui.Select(label=label, options={"any": ""}, value="", width=150, size="small")
+            key: pmui.Select(
+                label=label, options={"any": ""}, value="", width=122, size="small", margin=(8, 5)
+            )
             for key, label in {**_FILTERS, "where": "Where"}.items()
         }
         self.group: Any = pmui.Select(
             label="Group by",
             options={"nothing": "", **{one: one for one in GROUPINGS}},
             value="",
-            width=140,
+            width=132,
             size="small",
+            margin=(8, 5),
         )
         self.compare: Any = pmui.Button(
             label="Compare", icon="stacked_line_chart", disabled=True, size="small"
@@ -74,7 +81,7 @@ class HistoryPage:
         self.dialog: Any = pmui.Dialog(
             self._tag_form(), title="Tags", open=False, show_close_button=True
         )
-        wrap = {"flexWrap": "wrap", "gap": "2px 6px", "alignItems": "flex-end"}
+        wrap = {"flexWrap": "wrap", "alignItems": "flex-end"}
         self.controls = pmui.Column(
             pmui.Row(
                 self.search,

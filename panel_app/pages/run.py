@@ -22,6 +22,7 @@ from panel_app.safe import safe
 from panel_app.views import progress
 from panel_app.views.actions import Actions
 from panel_app.views.board import PLAIN, Board, Subject
+from panel_app.views.chart import TEXTS_S
 from panel_app.views.filmstrip import filmstrip
 from panel_app.views.output import Output
 from panel_app.views.params import Parameters
@@ -55,6 +56,9 @@ class RunPage:
         self._frames: tuple[Frame, ...] | None = None
         self._blocks: list[tuple[str, str, str]] = []
         self._seen = -1
+        self._state: RunState | None = None
+        self._shown_at = float("-inf")
+        self._owes = False
         self._files_at = 0.0
         self._files: asyncio.Task[None] | None = None
         self.top = pn.pane.HTML("", sizing_mode="stretch_width", margin=(6, 10))
@@ -132,7 +136,7 @@ class RunPage:
         self.film.object = "Reading ..."
         self.reports.object = self.results.object = ""
         self._files_at = 0.0
-        self._frames, self._subject, self._blocks = None, None, []
+        self._frames, self._subject, self._blocks, self._state = None, None, [], None
         self.board.show([])
         self._watch()
 
@@ -152,7 +156,9 @@ class RunPage:
         feed = self._watching.feed
         # Read first: a change while it is shown is shown next time.
         version = feed.version
-        if version == self._seen:
+        due = time.monotonic() - self._shown_at >= TEXTS_S
+        if version == self._seen and not (self._owes and due):
+            self.board.tell()
             return
         self._seen = version
         with pn.io.hold():
@@ -168,7 +174,11 @@ class RunPage:
                 if feed.fault:
                     self.words.objects = [notice("The run can't be read", feed.fault, "error")]
                 return
-            self._show(feed.details)
+            state = feed.details.row.state
+            self._owes = state is self._state and not due
+            if not self._owes:
+                self._state, self._shown_at = state, time.monotonic()
+                self._show(feed.details)
             if self._subject is None or self._subject.metric != feed.details.row.metric:
                 self._subject = Subject(feed, metric=feed.details.row.metric)
                 self.board.show([self._subject])
@@ -243,7 +253,7 @@ class RunPage:
     def _section_changed(self, _: Any) -> None:
         self._show_section()
         self._files_at = 0.0
-        self._seen = -1
+        self._seen, self._state = -1, None
         self._keep()
         self._pull()
 
@@ -261,7 +271,7 @@ class RunPage:
             self.context.keep("run", run=self.run_id, show=shown, **self.board.state)
 
     def _acted(self) -> None:
-        self._seen = -1
+        self._seen, self._state = -1, None
 
 
 def _set(pane: Any, text: str) -> None:

@@ -150,6 +150,12 @@ class Board:
             self.words.object, self.words.visible = text, bool(text)
         self._draw()
 
+    def tell(self) -> None:
+        """Write the newest values beside the curves; does nothing where they are there."""
+        for chart in self._charts.values():
+            if chart.is_behind:
+                chart.tell()
+
     def close(self) -> None:
         """Drop what is under way."""
         for task in self._tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,9 @@ PALETTE = (
     "#c0569b",
 )
 """Colours of curves; each is told from white and from the dark background."""
+
+TEXTS_S = 1.0
+"""Between two changes of the words beside a curve."""
 
 _NEUTRAL = "#737c80"
 """Of axes until the kit has coloured them for day or night."""
@@ -98,6 +102,8 @@ class Chart:
         self.title, self.unit, self.look = title, unit, look
         self.series: dict[tuple[str, str], Series] = {}
         self.window: tuple[float, float] | None = None
+        self._told_at = float("-inf")
+        self._is_behind = False
         self._zoomed = zoomed
         plot: Any = figure(
             height=230,
@@ -196,6 +202,7 @@ class Chart:
             if curve is None or curve.version == one.seen:
                 continue
             one.seen = curve.version
+            self._is_behind = True
             if self.window is not None:
                 self._show_window(one, curve)
                 continue
@@ -207,6 +214,18 @@ class Chart:
             marked = len(curve) <= _MARKED
             if one.lines[2].visible != marked:
                 one.lines[2].visible = marked
+        # Read faster than it changes: a text a second is enough, the curve has every point.
+        if self.is_behind:
+            self.tell()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the heading lacks what the curves have, and may have it."""
+        return self._is_behind and time.monotonic() - self._told_at >= TEXTS_S
+
+    def tell(self) -> None:
+        """Write the newest values into the heading."""
+        self._told_at, self._is_behind = time.monotonic(), False
         heading = self._heading()
         if heading != self.head.object:
             self.head.object = heading

@@ -37,7 +37,9 @@ class Output(pn.custom.JSComponent):
       text.addEventListener("scroll", () => {
         if (text.scrollTop + text.clientHeight >= text.scrollHeight - 4) follow.checked = true
       })
+      let asked
       model.on("msg:custom", ({anew, more}) => {
+        clearInterval(asked)
         if (anew || !filled) text.textContent = ""
         if (more) { filled = true; text.append(more) }
         else if (!filled) text.textContent = model.empty
@@ -45,7 +47,9 @@ class Output(pn.custom.JSComponent):
         if (text.childNodes.length > 200) text.normalize()
         requestAnimationFrame(down)
       })
-      model.send_msg("ready")
+      // Not yet: the page does not have this model before it is drawn, and would refuse its message.
+      asked = setInterval(() => model.send_msg("ready"), 250)
+      model.on("remove", () => clearInterval(asked))
       return box
     }
     """

@@ -26,7 +26,7 @@ def results(metrics: Mapping[str, float], metric: str) -> str:
         prefix, _, name = key.partition("/")
         if prefix not in _COLUMNS or not name or name.endswith(_ENDS):
             continue
-        text = f"{value:.4f}" if abs(value) < 1_000 else f"{value:,.0f}"
+        text = f"{value:,.0f}" if name.startswith("num_") or abs(value) >= 1_000 else f"{value:.4f}"
         low, high = (metrics.get(f"{key}{end}") for end in _ENDS)
         if low is not None and high is not None:
             text += f"  (95 %: {low:.4f} to {high:.4f})"

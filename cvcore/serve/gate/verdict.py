@@ -67,7 +67,8 @@ class Verdict:
     def head(self) -> str:
         """One sentence: what was judged and how it ended."""
         against = f"against version {self.champion}" if self.champion else "as the first one"
-        end = "passes" if self.passed else f"fails {len(self.failed)} of {len(self.lines)} rules of"
+        applied = sum(line.passed is not None for line in self.lines)
+        end = "passes" if self.passed else f"fails {len(self.failed)} of {applied} rules of"
         return f"{self.model} version {self.version} {end} the gate {self.policy!r}, {against}."
 
     def text(self, width: int = 110) -> str:
@@ -112,9 +113,10 @@ class Verdict:
     def page(self) -> str:
         """Return what `gate.html` holds: one page that loads nothing."""
         colors = {True: "#15803d", False: "#b91c1c", None: "inherit"}
+        whole = "white-space:nowrap"
         rows = [
             [
-                f'<td class="text" style="color:{colors[r.passed]}"><b>{_WORDS[r.passed]}</b></td>',
+                f'<td class="text" style="color:{colors[r.passed]};{whole}"><b>{_WORDS[r.passed]}</b></td>',
                 *(
                     f'<td class="text">{escape(x)}</td>'
                     for x in (r.rule, r.figure, r.bound, r.said)

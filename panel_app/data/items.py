@@ -16,6 +16,9 @@ from panel_app.data.overlay import shapes
 from panel_app.data.sets import DataSets
 
 _MAX_METADATA = 12
+_MAX_PROBLEMS = 20
+"""At the top of an image's list; each stands at its annotation too."""
+
 _MAX_LISTED = 2_000
 """Annotations of one image in the list beside it; all are drawn."""
 
@@ -44,7 +47,12 @@ class Items:
         faults: list[dict[str, Any]] = []
         if self.inspection is not None:
             faults = self.inspection.faults(self.inspection.find(Wanted(row=row)))
-        item["problems"] = [_sentence(f) for f in faults if f["annotation_id"] is None]
+        item["problems"] = [
+            _sentence(f)
+            if f["annotation_id"] is None
+            else f"Annotation {f['annotation_id']}: {_sentence(f)}"
+            for f in faults[:_MAX_PROBLEMS]
+        ]
         item["objects"] = self._objects(record, item, faults)
         item["facts"] = self._facts(record, size, row, split, place)
         return item

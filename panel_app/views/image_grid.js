@@ -12,8 +12,10 @@ const short = (value) => (Math.round(value * 100) / 100).toString()
 const light = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b > 150
 
 export function render({model, el, view}) {
-  const state = {hidden: new Set(), shapes: true, names: false, fill: 0.4, items: new Map(), blocks: new Map(),
-                 asked: new Set(), cells: new Map(), columns: 1, open: null, view: null}
+  // A tab that is left takes this away and makes it again: what was switched on and off stays.
+  const kept = (view.model.kept_by_grid ??= {hidden: new Set(), shapes: true, names: false, fill: 0.4})
+  const state = {...kept, items: new Map(), blocks: new Map(), asked: new Set(), cells: new Map(), columns: 1,
+                 open: null, view: null}
   // Bokeh takes a model that has just come from the server for one made here and sends it whole, with
   // its class; where that class came with it (first session of a process), sending fails.
   const say = (message) => {
@@ -34,7 +36,12 @@ export function render({model, el, view}) {
   const isMask = () => /segmentation/.test(model.kind)
 
   // ---- the legend: what is drawn
-  const redraw = () => { for (const cell of state.cells.values()) draw(cell); drawLarge() }
+  const redraw = () => {
+    const {hidden, shapes, names, fill} = state
+    Object.assign(kept, {hidden, shapes, names, fill})
+    for (const cell of state.cells.values()) draw(cell)
+    drawLarge()
+  }
   const check = (text, value, change) => {
     const row = make("label", "row"), box = make("input")
     box.type = "checkbox"
@@ -332,6 +339,10 @@ export function render({model, el, view}) {
     }
     drawLarge()
   }
+  const showWhenThere = (item, tries = 60) => {
+    if (dialog.isConnected) showLarge(item)
+    else if (tries) setTimeout(() => showWhenThere(item, tries - 1), 50)
+  }
   const luma = (text) => {
     const [r, g, b] = (text.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number)
     return 0.299 * r + 0.587 * g + 0.114 * b
@@ -410,7 +421,7 @@ export function render({model, el, view}) {
     if (message.type === "window" && message.generation === model.generation) {
       message.items.forEach((item, i) => state.items.set(message.start + i, item))
       show()
-    } else if (message.type === "detail") showLarge(message.item)
+    } else if (message.type === "detail") showWhenThere(message.item)
     else if (message.type === "close" && dialog.open) dialog.close()
   }
   model.on("msg:custom", told)

@@ -58,6 +58,7 @@ class DataPage:
         self._task: asyncio.Task[None] | None = None
         self._jobs: dict[str, tuple[str, Callable[[Progress], Any]]] = {}
         self._shown_job = ""
+        self._is_opening = False
         self.images = Images(self._keep)
         self.statistics = Statistics()
         self.findings = Findings(self._address, self._keep, self._repair)
@@ -116,7 +117,11 @@ class DataPage:
         await self.ready.wait()
         self._values = {key: value for key, value in values.items() if key != "page"}
         view = values.get("view", VIEWS[0])
-        self.tabs.active = VIEWS.index(view) if view in VIEWS else 0
+        self._is_opening = True
+        try:
+            self.tabs.active = VIEWS.index(view) if view in VIEWS else 0
+        finally:
+            self._is_opening = False
         asked = values.get("set", "")
         if asked != self._kept or not asked:
             self._kept = asked
@@ -305,7 +310,7 @@ class DataPage:
         await self._show_view()
 
     def _turned(self, _event: Any) -> None:
-        if self.opened is not None:
+        if self.opened is not None and not self._is_opening:
             self._begin(self._turn())
 
     # ------------------------------------------------------------------ work of workers

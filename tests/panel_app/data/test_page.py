@@ -89,10 +89,11 @@ def test_cells_are_filtered_toggled_inspected_and_repaired(page, data_server, ce
         assert table.get_by_text(text).first.is_visible(), text
     table.get_by_text("BloodImage_00338.jpg").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_text("bbox = [504, 337, 0, 0] (bbox-zero-area").wait_for()
-    assert "image=val" in page.url
+    problem = dialog.get_by_text("Annotation 3692: bbox = [504, 337, 0, 0] (bbox-zero-area")
+    problem.wait_for()
+    until(page, lambda: "image=val" in page.url)
     page.reload()
-    dialog.get_by_text("bbox = [504, 337, 0, 0] (bbox-zero-area").wait_for()
+    problem.wait_for()
     dialog.get_by_role("button", name="Close").click()
 
     # The copy is whole; what it was made of is as it was.

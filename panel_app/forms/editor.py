@@ -147,13 +147,15 @@ class Editor:
             words, faults = [], [f"The overrides of the address can't be read ({error})."]
         else:
             faults = []
-        self.load(Recipe())
+        self.recipe, self.sweeps = Recipe(), ()
+        self.drafts, self.draft_faults = {}, {}
         kept: list[str] = []
         for word in words:
             try:
                 self._restore_one(word, kept)
             except ConfigError as error:
                 faults.append(str(error))
+        self._asked()
         return faults
 
     def _restore_one(self, word: str, kept: list[str]) -> None:

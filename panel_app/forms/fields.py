@@ -83,6 +83,8 @@ def title_of(key: Key) -> str:
     # The unit stands behind the field.
     if len(words) > 1 and words[-1] in _UNITS and key.info and key.info.unit:
         words = words[:-1]
+    if words[0] != "num":
+        words = [word for word in words if word != "num"]
     text = " ".join(_WORDS.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
 

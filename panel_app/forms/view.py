@@ -76,6 +76,79 @@ class Action(Speaking):
     """
 
 
+class Choice(Speaking):
+    """A labelled list to choose from; it says {"value"}."""
+
+    label = param.String(default="", doc="Above it.")
+    options = param.List(default=[], doc="Pairs of value and text.")
+    value = param.String(default="", doc="The one chosen.")
+
+    _stylesheets: ClassVar[list[str]] = [STYLE]
+    _esm = """
+    export function render({model}) {
+      const root = document.createElement("div")
+      root.className = "group"
+      const label = document.createElement("label")
+      const select = document.createElement("select")
+      select.id = label.htmlFor = "choice"
+      select.addEventListener("change", () => {
+        model.word = {value: select.value, at: (model.word.at || 0) + 1}
+      })
+      const show = () => {
+        label.textContent = model.label
+        select.replaceChildren(...model.options.map(([value, text]) => new Option(text, value)))
+        select.value = model.value
+      }
+      model.on(["label", "options", "value"], show)
+      root.append(label, select)
+      show()
+      return root
+    }
+    """
+
+
+class Notice(pn.custom.JSComponent):
+    """Words that come and go: nothing is shown while `title` is empty. The text is never markup."""
+
+    title = param.String(default="", doc="In bold.")
+    text = param.String(default="", doc="One or more lines.")
+    severity = param.String(default="info", doc="info, success, warning or error.")
+
+    _stylesheets: ClassVar[list[str]] = [STYLE]
+    _esm = """
+    const MARKS = {info: "i", success: "\\u2713", warning: "!", error: "\\u2715"}
+    export function render({model}) {
+      const root = document.createElement("div")
+      const mark = document.createElement("span")
+      mark.setAttribute("aria-hidden", "true")
+      const title = document.createElement("b")
+      const text = document.createElement("p")
+      const words = document.createElement("div")
+      words.append(title, text)
+      root.append(mark, words)
+      const show = () => {
+        root.hidden = !model.title
+        root.className = `told ${model.severity}`
+        root.setAttribute("role", model.severity === "error" ? "alert" : "status")
+        mark.textContent = MARKS[model.severity]
+        title.textContent = model.title
+        text.textContent = model.text
+      }
+      model.on(["title", "text", "severity"], show)
+      show()
+      return root
+    }
+    """
+
+    def __init__(self, **params: Any) -> None:
+        """Say nothing yet."""
+        super().__init__(**{"sizing_mode": "stretch_width", "margin": 0, **params})
+
+    def say(self, title: str, text: str = "", severity: str = "info") -> None:
+        """Show words; "" takes them away."""
+        self.param.update(title=title, text=text, severity=severity)
+
+
 class Nav(pn.custom.JSComponent):
     """Tabs with a count of faults and a mark where something was changed."""
 

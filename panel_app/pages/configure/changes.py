@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from cvcore.errors import LakesightError
 from cvcore.metrics.mlflow_run import flat
 from launch.submit import overrides_of
 from panel_app.forms.compose import answer
 from panel_app.forms.editor import Editor
-from panel_app.pages.base import notice
+from panel_app.forms.view import Choice, Notice
 from panel_app.safe import safe
 from panel_app.services import Services
 
 _DEFAULTS, _OPTIONS = "the defaults", "the chosen options"
+_FIXED = [[one, one[:1].upper() + one[1:]] for one in (_DEFAULTS, _OPTIONS)]
+_READING = '<p style="font-size:13.5px">Reading ...</p>'
 _OWN = ("run.id", "run.dir", "tracking.uri")
 """Keys that differ between any two runs."""
 _MOST_RUNS = 300
@@ -33,16 +34,14 @@ class Changes:
         self._base: Mapping[str, Any] | None = None
         self._task: asyncio.Task[None] | None = None
         self._are_listed = False
-        self.against = pmui.Select(
+        self.against = Choice(
+            self._turned,
             label="Compared with",
-            options={_DEFAULTS: _DEFAULTS, _OPTIONS: _OPTIONS},
+            options=_FIXED,
             value=_DEFAULTS,
-            searchable=True,
-            sizing_mode="stretch_width",
             margin=(10, 0, 10, 0),
         )
-        self.against.param.watch(self._turned, "value")
-        self.words = pn.Column(sizing_mode="stretch_width")
+        self.words = Notice()
         self.table = pn.pane.HTML("", sizing_mode="stretch_width", margin=0)
         self.view = pn.Column(self.against, self.words, self.table, sizing_mode="stretch_width")
 
@@ -55,6 +54,7 @@ class Changes:
             return
         base = self.editor.given if self.against.value == _OPTIONS else self._base
         if base is None:
+            self.table.object = _READING
             if self._task is None or self._task.done():
                 self._begin(self._read())
             return
@@ -68,34 +68,36 @@ class Changes:
     def _begin(self, work: Any) -> None:
         self._task = asyncio.get_running_loop().create_task(work)
 
-    async def _turned(self, _event: Any) -> None:
-        self._base = None
-        await self._read()
+    def _turned(self, word: dict[str, Any]) -> None:
+        self._base, self.against.value = None, str(word.get("value"))
+        self.table.object = _READING
+        self.close()
+        self._begin(self._read())
 
     async def _list(self) -> None:
+        await self._read()
         try:
             rows = await asyncio.to_thread(self.services.rows)
         except LakesightError as error:
-            self.words.objects = [notice("The runs can't be read", str(error), "error")]
+            self.words.say("The runs can't be read", str(error), "error")
             rows = []
-        runs = {
-            f"{one.title} ({one.run_id[:8]})": one.run_id
+        runs = [
+            [one.run_id, f"{one.title} ({one.run_id[:8]})"]
             for one in rows[:_MOST_RUNS]
             if one.launcher != "sweep"
-        }
-        self.against.options = {_DEFAULTS: _DEFAULTS, _OPTIONS: _OPTIONS, **runs}
-        await self._read()
+        ]
+        self.against.options = [*_FIXED, *runs]
 
     async def _read(self) -> None:
         value = self.against.value
         try:
             base = await asyncio.to_thread(self._values_of, value)
         except LakesightError as error:
-            self.words.objects = [notice("Not compared", str(error), "error")]
+            self.words.say("Not compared", str(error), "error")
             self.table.object = ""
             return
         if value == self.against.value:
-            self.words.objects = []
+            self.words.say("")
             self._base = base
             self.show()
 

@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 
 from panel_app.forms.editor import Editor
-from panel_app.pages.base import notice
+from panel_app.forms.view import Notice
 from panel_app.pages.configure.child import said
 from panel_app.pages.configure.launch import for_submit
 from panel_app.pages.configure.working import Working
@@ -34,7 +34,7 @@ class DryRun:
         self._results: list[dict[str, Any]] = []
         self._of: list[str] = []
         self.working = Working("Start the dry run", self._rehearse)
-        self.words = pn.Column(sizing_mode="stretch_width")
+        self.words = Notice()
         self.report = pn.pane.HTML("", sizing_mode="stretch_width", margin=0)
         self.view = pn.Column(
             pn.pane.HTML(
@@ -58,7 +58,7 @@ class DryRun:
         self.working.start.disabled = not ready
         if self._of and self._of != self.editor.overrides():
             text = "The form has changed since this dry run."
-            self.words.objects = [notice("Of an earlier form", text, "warning")]
+            self.words.say("Of an earlier form", text, "warning")
 
     def close(self) -> None:
         """End what runs."""
@@ -66,20 +66,20 @@ class DryRun:
 
     async def _rehearse(self) -> None:
         self._of, self._results = self.editor.overrides(), []
-        self.words.objects = []
+        self.words.say("")
         self.working.line, self.working.share = "Starting ...", 0.0
         overrides = for_submit(self._of, self.editor, self.services)
         words = ["panel_app.pages.configure.rehearse", *overrides]
         code, _, errors = await self.working.run(words, self._line)
         if self.working.child.is_canceled:
-            self.words.objects = [notice("Canceled", "The dry run was ended.", "info")]
+            self.words.say("Canceled", "The dry run was ended.", "info")
         elif code == 0:
             text = "Every stage went through: the run may be launched."
-            self.words.objects = [notice("Ready", text, "success")]
+            self.words.say("Ready", text, "success")
         else:
             failed = [one["said"] for one in self._results if one["status"] == "fail"]
             text = failed[-1] if failed else said(errors)
-            self.words.objects = [notice("Mend this first", text, "error")]
+            self.words.say("Mend this first", text, "error")
 
     def _line(self, line: str) -> None:
         try:

@@ -16,8 +16,7 @@ from launch.ledger import absolute
 from panel_app.context import Context
 from panel_app.forms.editor import Editor
 from panel_app.forms.spec import label_of
-from panel_app.forms.view import Action
-from panel_app.pages.base import notice
+from panel_app.forms.view import Action, Notice
 from panel_app.safe import safe
 from panel_app.services import Services
 
@@ -38,7 +37,7 @@ class Launch:
         self._task: asyncio.Task[None] | None = None
         self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 0, 8, 0))
         self.button = Action(self._pressed, label="Launch", kind="main", disabled=True)
-        self.words = pn.Column(sizing_mode="stretch_width")
+        self.words = Notice()
         self.view = pn.Column(
             self.summary,
             self.button,
@@ -64,9 +63,9 @@ class Launch:
         if faults:
             many = "One thing keeps" if len(faults) == 1 else f"{len(faults)} things keep"
             lines = "\n".join(faults.values())
-            self.words.objects = [notice(f"{many} it from running", lines, "error")]
+            self.words.say(f"{many} it from running", lines, "error")
         else:
-            self.words.objects = []
+            self.words.say("")
 
     def close(self) -> None:
         """Let go of a launch that is under way: it goes on, nobody waits for it here."""
@@ -84,7 +83,7 @@ class Launch:
         try:
             done = await asyncio.to_thread(self._submit, self.editor.overrides())
         except LakesightError as error:
-            self.words.objects = [notice("Not launched", str(error), "error")]
+            self.words.say("Not launched", str(error), "error")
             return
         finally:
             self._is_busy, self._ended_at = False, time.monotonic()

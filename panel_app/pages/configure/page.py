@@ -10,9 +10,9 @@ import panel as pn
 from cvcore.errors import ConfigError
 from panel_app.context import Context
 from panel_app.forms.editor import Editor
-from panel_app.forms.view import Action, Nav
+from panel_app.forms.view import Action, Nav, Notice
 from panel_app.navigation import PAGES
-from panel_app.pages.base import heading, notice
+from panel_app.pages.base import heading
 from panel_app.pages.configure.more import More
 from panel_app.pages.configure.recipes import Recipes
 from panel_app.pages.configure.result import Result
@@ -29,11 +29,13 @@ class ConfigurePage:
         """Build the first section; the others come when they are opened."""
         self.context = context
         self.editor = Editor(self._changed, self._answered)
-        self.words = pn.Column(sizing_mode="stretch_width")
+        self.words = Notice()
         self.nav = Nav(label="Sections of the form", active="model", margin=(4, 0, 10, 0))
         self.nav.param.watch(self._turned, "active")
-        self.sections: dict[str, Any] = {}
-        self.form = pn.Column(sizing_mode="stretch_width")
+        # The first section is there from the start: what comes to a layout while the browser still
+        # builds it may not be shown.
+        self.sections: dict[str, Any] = {"model": Section(SECTIONS["model"][1], self.editor)}
+        self.form = pn.Column(self.sections["model"].view, sizing_mode="stretch_width")
         self.result = Result(context, self.editor)
         self.recipes = Recipes(self.editor, self._named)
         self._kept = ""
@@ -78,10 +80,8 @@ class ConfigurePage:
             faults = self.editor.restore(asked)
             await self.recipes.compare()
         if faults or asked != self._kept:
-            text = "\n".join(faults)
-            self.words.objects = (
-                [notice("Some of the address is left out", text, "warning")] if faults else []
-            )
+            title = "Some of the address is left out" if faults else ""
+            self.words.say(title, "\n".join(faults), "warning")
         self._turn()
         self._show()
         self.editor.ask()

@@ -8,14 +8,12 @@ from collections import OrderedDict
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from cvcore.errors import ConfigError
 from launch.plan.hardware import CLOUDS, GIB
 from launch.plan.text import hours, size
 from panel_app.forms.editor import Editor
-from panel_app.forms.view import Action
-from panel_app.pages.base import notice
+from panel_app.forms.view import Action, Choice, Notice
 from panel_app.pages.configure.child import said
 from panel_app.pages.configure.working import Working
 from panel_app.safe import safe
@@ -34,11 +32,18 @@ class Plan:
         self._found: OrderedDict[tuple[str, ...], dict[str, Any]] = OrderedDict()
         self._shown: tuple[str, ...] = ()
         self._took_s = 0.0
-        self.cloud = pmui.Select(
-            label="Machines of", options=_CLOUDS, value="aws", width=150, margin=0
+        self.cloud = Choice(
+            lambda word: self._set(self.cloud, word),
+            label="Machines of",
+            options=[[key, label] for label, key in _CLOUDS.items()],
+            value="aws",
         )
-        self.nodes = pmui.IntInput(
-            label="Machines per run", value=1, start=1, end=64, width=150, margin=(0, 12)
+        self.nodes = Choice(
+            lambda word: self._set(self.nodes, word),
+            label="Machines per run",
+            options=[[str(count), str(count)] for count in (1, 2, 4, 8, 16)],
+            value="1",
+            margin=(0, 0, 0, 14),
         )
         self.working = Working("Estimate", self._estimate)
         self.use = Action(
@@ -46,7 +51,7 @@ class Plan:
             margin=(10, 0),
         )  # fmt: skip
         self.table = pn.pane.HTML("", sizing_mode="stretch_width", margin=0)
-        self.words = pn.Column(sizing_mode="stretch_width")
+        self.words = Notice()
         self.view = pn.Column(
             pn.pane.HTML(
                 '<p style="margin:0 0 8px;font-size:13px;opacity:.8">Builds the model, trains it on one '
@@ -54,7 +59,7 @@ class Plan:
                 sizing_mode="stretch_width",
                 margin=0,
             ),
-            pn.Row(self.cloud, self.nodes, margin=(8, 0, 8, 0)),
+            pn.Row(self.cloud, self.nodes, sizing_mode="stretch_width", margin=(8, 0)),
             self.working.view,
             self.words,
             self.table,
@@ -68,18 +73,24 @@ class Plan:
         if not self.working.child.is_running:
             self.working.start.disabled = not ready
         if self._shown and self._shown != self._asked():
-            self.words.objects = [
-                notice("Of an earlier form", "The form has changed since this estimate.", "warning")
-            ]
+            self.words.say(
+                "Of an earlier form", "The form has changed since this estimate.", "warning"
+            )
         elif self._shown:
-            self.words.objects = []
+            self.words.say("")
 
     def close(self) -> None:
         """End what runs."""
         self.working.close()
 
+    def _set(self, choice: Choice, word: dict[str, Any]) -> None:
+        chosen = str(word.get("value"))
+        if any(chosen == value for value, _ in choice.options):
+            choice.value = chosen
+            self.show()
+
     def _asked(self) -> tuple[str, ...]:
-        return (self.cloud.value, str(self.nodes.value), *self.editor.overrides())
+        return (self.cloud.value, self.nodes.value, *self.editor.overrides())
 
     async def _estimate(self) -> None:
         asked = self._asked()
@@ -97,7 +108,7 @@ class Plan:
 
     async def _measured(self, asked: tuple[str, ...]) -> dict[str, Any] | None:
         cloud, nodes, *overrides = asked
-        self.words.objects = []
+        self.words.say("")
         before = f"(the last one took {self._took_s:.0f} s)" if self._took_s else "(often a minute)"
         self.working.line = f"Measuring {before} ..."
         words = ["cvcore.cli.main", "plan", "--json", "--cloud", cloud, "--nodes", nodes]
@@ -106,7 +117,7 @@ class Plan:
         if self.working.child.is_canceled:
             return None
         if code != 0:
-            self.words.objects = [notice("No estimate", said(errors), "error")]
+            self.words.say("No estimate", said(errors), "error")
             return None
         self._took_s = time.monotonic() - began
         found: dict[str, Any] = json.loads(out)
@@ -123,7 +134,7 @@ class Plan:
         try:
             self.editor.add(words)
         except ConfigError as error:
-            self.words.objects = [notice("Not used", str(error), "error")]
+            self.words.say("Not used", str(error), "error")
 
 
 def _html(plan: dict[str, Any]) -> str:

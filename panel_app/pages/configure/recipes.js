@@ -112,6 +112,8 @@ export function render({model}) {
     const input = element("input", {type: "file", accept: ".yaml,.yml", hidden: true})
     input.addEventListener("change", async () => {
       const file = input.files[0]
+      // The same file, mended, may be chosen again.
+      input.value = ""
       if (!file) return
       if (file.size > MAX_BYTES) {
         said.className = "said error"

@@ -29,7 +29,7 @@ class RecipeBar(Speaking):
     taken = param.String(
         default="", doc="The title that a save was refused for: it may be replaced."
     )
-    said = param.Dict(default={}, doc="kind (done, error) and text of the last answer.")
+    said = param.Dict(default={}, doc="kind (done, stay, error) and text of the last answer.")
     listed = param.Boolean(default=False, doc="Whether `recipes` was read.")
     recipes = param.List(default=[], doc="title, about, own, versions of each.")
 
@@ -115,7 +115,8 @@ class Recipes:
             self._say("error", str(error))
             return
         if text:
-            self._say("done", text)
+            # After a delete the list stays open.
+            self._say("stay" if "delete" in message else "done", text)
 
     def _say(self, kind: str, text: str) -> None:
         # The same words again are news too.

@@ -37,10 +37,9 @@ class Result:
             for key, label in _TABS.items()
         ]
         self.nav.param.watch(self._turned, "active")
-        self.parts: dict[str, Any] = {}
-        self.body = pn.Column(sizing_mode="stretch_width")
+        self.parts: dict[str, Any] = {"command": _made("command", context, editor)}
+        self.body = pn.Column(self.parts["command"].view, sizing_mode="stretch_width")
         self.view = pn.Column(self.launch.view, self.nav, self.body, sizing_mode="stretch_width")
-        self._turned()
 
     def show(self) -> None:
         """Show what the editor holds."""

@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 from panel_material_ui.template.base import Page as Shell
 
+from panel_app.appearance import is_dark
 from panel_app.identity import UserToken, user_of
 from panel_app.router import asked
 from panel_app.services import Services
@@ -20,7 +21,9 @@ def create_app(services: Services, theme: Theme, behind_proxy: bool) -> Any:
     user = user_of(headers, behind_proxy)
     wanted = asked(dict(pn.state.session_args or {}))
     document: Any = pn.state.curdoc
-    session = Session(services, theme, user, wanted, UserToken(document, behind_proxy))
+    token = UserToken(document, behind_proxy)
+    dark = is_dark(pn.state.cookies or {})
+    session = Session(services, theme, user, wanted, token, dark)
 
     def destroyed(_: Any) -> None:
         session.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
@@ -24,6 +25,7 @@ from tornado.websocket import WebSocketClosedError
 
 from cvcore.errors import ConfigError
 from panel_app.app import create_app
+from panel_app.appearance import COOKIE
 from panel_app.guard import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, guard, loopback_hosts
 from panel_app.identity import HEADERS
 from panel_app.media import Media, MediaHandler
@@ -122,9 +124,9 @@ def make_server(settings: Settings, tracking: Tracking | None = None) -> Any:
                 (r"/health", Health),
                 (r"/media/([\w.-]+)", MediaHandler, {"media": media}),
             ],
-            # The page's token holds these headers in the clear: no cookie, no access token.
+            # The page's token holds these in the clear: no other cookie, no access token.
             include_headers=list(HEADERS),
-            include_cookies=[],
+            include_cookies=[COOKIE],
             use_xheaders=settings.behind_proxy,
             unused_session_lifetime_milliseconds=settings.session_lifetime_ms,
             check_unused_sessions_milliseconds=min(10_000, settings.session_lifetime_ms),
@@ -164,6 +166,9 @@ def serve(settings: Settings) -> int:
         # Requests under way are let go: nothing is lost with them, all state is in the ledger.
         loop.add_callback_from_signal(loop.stop)
 
+    logging.getLogger("bokeh.server.views.ws").addFilter(
+        lambda record: "connection was closed" not in record.getMessage()
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     loop.asyncio_loop.set_exception_handler(_unless_gone)  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 from panel_material_ui.template.base import Page as Shell
 
 from cvcore.errors import did_you_mean
+from panel_app.appearance import Appearance
 from panel_app.context import Context
 from panel_app.identity import no_token
 from panel_app.navigation import ENTRIES, PAGES
@@ -65,6 +66,7 @@ class Session:
         user: str,
         wanted: dict[str, str],
         token: Callable[[], str] = no_token,
+        dark: bool = False,
     ) -> None:
         """Build the shell; the page comes with `start`.
 
@@ -74,6 +76,7 @@ class Session:
             user: who sits there.
             wanted: values of the address.
             token: returns their own access token.
+            dark: whether to begin dark.
         """
         self.theme = theme
         self._wanted = wanted
@@ -95,6 +98,9 @@ class Session:
             sizing_mode="stretch_width",
         )
         self.main = pmui.Column(sizing_mode="stretch_width", margin=(12, 24))
+        self.appearance = Appearance(dark=dark, width=0, height=0, margin=0)
+        reconnect = Reconnect(width=0, height=0, margin=0)
+        hidden = [self.router, self.appearance, reconnect]
         self.page = Shell(
             title=theme.title,
             logo=theme.logo,
@@ -108,11 +114,18 @@ class Session:
                     sizing_mode="stretch_width",
                 )
             ],
-            main=[self.main, self.router, Reconnect(width=0, height=0, margin=0)],
+            main=[self.main, *hidden],
+            dark_theme=dark,
             meta_apple_touch_icon=None,
         )
         self._mark(PAGES.get(wanted.get("page", ENTRIES[0].key)))
         self.router.param.watch(self._moved, "url")
+        self.page.param.watch(
+            lambda event: self.appearance.param.update(dark=event.new), "dark_theme"
+        )
+        self.appearance.param.watch(
+            lambda event: self.page.param.update(dark_theme=event.new), "dark"
+        )
 
     async def start(self) -> None:
         """Show the page that the address asked for: called when the browser is there."""

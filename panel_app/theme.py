@@ -14,6 +14,8 @@ from cvcore.errors import ConfigError, did_you_mean
 DEFAULT = Path(__file__).with_name("theme.yaml")
 _COLOURS = ("primary", "background", "paper", "text")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_ERROR = ("#b3261e", "#ff8a80")
+"""By day and by night: readable on the paper of each."""
 _LOGOS = (".svg", ".png", ".jpg", ".jpeg")
 
 
@@ -68,15 +70,30 @@ class Theme:
 
     def mui(self) -> dict[str, Any]:
         """Return it as configuration of Material UI, for light and dark."""
-        return {"light": self._mode(self.light), "dark": self._mode(self.dark)}
+        light, dark = self.light, self.dark
+        return {
+            "light": self._mode(light, _ERROR[0], {"backgroundColor": light["primary"]}),
+            # A bright bar would outshine a dark page.
+            "dark": self._mode(
+                dark,
+                _ERROR[1],
+                {
+                    "backgroundColor": dark["paper"],
+                    "color": dark["text"],
+                    "backgroundImage": "none",
+                },
+            ),
+        }
 
-    def _mode(self, colours: dict[str, str]) -> dict[str, Any]:
+    def _mode(self, colours: dict[str, str], error: str, bar: dict[str, str]) -> dict[str, Any]:
         return {
             "palette": {
                 "primary": {"main": colours["primary"]},
                 "background": {"default": colours["background"], "paper": colours["paper"]},
                 "text": {"primary": colours["text"]},
+                "error": {"main": error},
             },
+            "components": {"MuiAppBar": {"styleOverrides": {"root": bar}}},
             "typography": {"fontFamily": self.font},
             "shape": {"borderRadius": self.radius},
         }

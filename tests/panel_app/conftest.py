@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -54,6 +55,27 @@ def filled(uri: str) -> dict[str, str]:
             client.set_terminated(run_id, end)
         ids[title] = run_id
     return ids
+
+
+def follow(tab, **values: str) -> None:
+    """Follow a link between pages, without loading the app anew."""
+    tab.evaluate(
+        """(href) => {
+          const link = document.createElement("a")
+          link.href = href
+          document.body.append(link)
+          link.click()
+          link.remove()
+        }""",
+        "?" + urlencode(values),
+    )
+
+
+def seen(tab, text: str):
+    """Wait until a text is to be seen."""
+    found = tab.get_by_text(text).filter(visible=True).first
+    found.wait_for()
+    return found
 
 
 class Server:

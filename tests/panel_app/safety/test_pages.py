@@ -2,11 +2,10 @@
 
 import json
 import shlex
-from urllib.parse import urlencode
 
 import pytest
 
-from tests.panel_app.conftest import NASTY, Server
+from tests.panel_app.conftest import NASTY, Server, follow
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
@@ -49,26 +48,12 @@ OVERRIDES = (
 )
 
 
-def link(tab, **values: str) -> None:
-    """Follow a link of the app that somebody has sent."""
-    tab.evaluate(
-        """(href) => {
-          const link = document.createElement("a")
-          link.href = href
-          document.body.append(link)
-          link.click()
-          link.remove()
-        }""",
-        "?" + urlencode(values),
-    )
-
-
 @pytest.mark.parametrize("name", ["configure", "data"])
 def test_overrides_of_an_address_do_nothing_but_say_so(page, told, name) -> None:
     page.goto(f"{told.url}?page={name}")
     page.get_by_role("heading", name=name.title()).wait_for()
     for number, word in enumerate(OVERRIDES):
-        link(page, page=name, set=shlex.join(["task=detection", f"seed={number}", word]))
+        follow(page, page=name, set=shlex.join(["task=detection", f"seed={number}", word]))
         page.get_by_text(word.partition("=")[0].lstrip("+~")).first.wait_for()
         text = words_of(page)
         assert SECRET not in text, word
@@ -108,7 +93,7 @@ def test_names_of_classes_and_folders_are_not_markup(page, told) -> None:
     words += [f"data.{split}_images={split}" for split in ("train", "val")]
     page.goto(f"{told.url}?page=data")
     page.get_by_role("heading", name="Data").wait_for()
-    link(page, page="data", set=shlex.join(words))
+    follow(page, page="data", set=shlex.join(words))
     page.get_by_text(NASTY).first.wait_for()
     page.wait_for_timeout(500)
     assert page.evaluate("window.pwned") is None

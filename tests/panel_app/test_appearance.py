@@ -1,0 +1,87 @@
+"""Light and dark, and who reads a page by other means than eyes and mouse."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.panel_app.conftest import follow, seen
+
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+OF_THE_KIT: set[tuple[str, str]] = set()
+"""Reviewed faults of panel-material-ui that are not ours to mend: (rule, what its element contains)."""
+
+DIGITS = "task=detection data=digits data.num_train=40 data.num_val=20"
+PAGES: tuple[tuple[dict[str, str], str], ...] = (
+    ({"page": "configure"}, "lakesight submit"),
+    ({"page": "data", "set": DIGITS}, "Duplicates"),
+    ({"page": "train"}, "third"),
+    ({"page": "history"}, "third"),
+    ({"page": "run", "run": "{first}"}, "Parameters"),
+    ({"page": "compare", "runs": "{first},{third}"}, "mean loss since the last log"),
+    ({"page": "nope"}, "There is no such page"),
+)
+
+
+def faults(page) -> list[str]:
+    found = []
+    for rule in Axe().run(page, options=RULES).response["violations"]:
+        for node in rule["nodes"]:
+            known = any(rule["id"] == one and text in node["html"] for one, text in OF_THE_KIT)
+            if not known:
+                found.append(f"{rule['id']}: {node['html'][:200]} ({node['failureSummary'][:200]})")
+    return found
+
+
+def test_every_page_is_clean_to_axe_by_day_and_by_night(page, server, ledger) -> None:
+    page.goto(f"{server.url}?page=nope")
+    seen(page, "There is no such page")
+    found = []
+    for mode in ("light", "dark"):
+        for values, words in PAGES:
+            filled = {key: value.format(**ledger[1]) for key, value in values.items()}
+            follow(page, **filled)
+            seen(page, words)
+            page.wait_for_timeout(1_500)
+            found += [f"{values['page']}, {mode}: {one}" for one in faults(page)]
+        page.get_by_role("button", name="Toggle theme").click()
+        page.wait_for_timeout(2_000)
+    page.context.clear_cookies()
+    assert not found, "\n".join(found)
+
+
+def test_dark_is_remembered(page, server) -> None:
+    page.goto(f"{server.url}?page=nope")
+    seen(page, "There is no such page")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Toggle theme").click()
+    page.wait_for_function("document.cookie.includes('lakesight_theme=dark')")
+    page.reload()
+    seen(page, "There is no such page")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    page.context.clear_cookies()
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    page.wait_for_function("document.cookie.includes('lakesight_theme=dark')")
+    page.emulate_media(color_scheme="light")
+    page.context.clear_cookies()
+
+
+def test_the_navigation_works_by_keyboard(page, server) -> None:
+    page.goto(f"{server.url}?page=nope")
+    seen(page, "There is no such page")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """() => {
+              let one = document.activeElement
+              while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement
+              return one?.innerText ?? ""
+            }"""
+        )
+        if here.strip().endswith("History"):
+            break
+    assert here.strip().endswith("History")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="History").wait_for()
+    assert page.url.endswith("?page=history")

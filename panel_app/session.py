@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.io.callbacks import PeriodicCallback
 from panel_material_ui.template.base import Page as Shell
 
 from cvcore.errors import did_you_mean
@@ -84,6 +85,7 @@ class Session:
         self._busy: Page | None = None
         self._clock: Any = None
         self._opening: asyncio.Task[None] | None = None
+        self._is_closed = False
         self.current: Page | None = None
         self.router = Router(width=0, height=0, margin=0)
         self.context = Context(services, user, self, token)
@@ -138,12 +140,16 @@ class Session:
         try:
             page = await self._page(name)
             former, self.current = self.current, page
-            if former is not page and hasattr(former, "leave"):
+            if former is not None and former is not page and hasattr(former, "leave"):
                 former.leave()
             with pn.io.hold():
                 for key, other in self._pages.items():
                     other.view.visible = key == name or other is page
             await page.open(values)
+            if self._is_closed:
+                # The tab went away meanwhile: a clock started now would keep the session for ever.
+                page.close()
+                return
         except Exception as error:  # noqa: BLE001 (an edge: a page that can't be built ends no session)
             self._fault(name, error)
             return
@@ -168,6 +174,7 @@ class Session:
 
     def close(self) -> None:
         """Let everything go."""
+        self._is_closed = True
         if self._clock is not None:
             self._clock.stop()
         if self._opening is not None:
@@ -215,7 +222,9 @@ class Session:
     def _tick_for(self, page: Page) -> None:
         if self._clock is None:
             refresh = cast("Any", self.refresh)
-            self._clock = pn.state.add_periodic_callback(refresh, period=page.period_ms)
+            # In the background: a tick that counted as busy would tell so to every session's page.
+            self._clock = PeriodicCallback(callback=refresh, period=page.period_ms, background=True)
+            self._clock.start()
         elif self._clock.period != page.period_ms:
             self._clock.period = page.period_ms
 

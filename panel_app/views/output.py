@@ -14,9 +14,12 @@ class Output(pn.custom.JSComponent):
     """The end of a run's output. Text travels once: what follows is sent, not the whole."""
 
     empty = param.String(default="Nothing was written yet.", doc="Shown before the first line.")
+    start = param.List(default=["", 0], doc="What was written, and the place after it.")
+    more = param.List(default=[0, ""], doc="A place, and what was written after it.")
+    lost = param.Integer(default=0, doc="Grows when the browser lacks something in between.")
 
     _esm = """
-    export function render({model}) {
+    export function render({model, view}) {
       const box = document.createElement("div")
       box.className = "output"
       const bar = document.createElement("label")
@@ -37,19 +40,34 @@ class Output(pn.custom.JSComponent):
       text.addEventListener("scroll", () => {
         if (text.scrollTop + text.clientHeight >= text.scrollHeight - 4) follow.checked = true
       })
-      let asked
-      model.on("msg:custom", ({anew, more}) => {
-        clearInterval(asked)
-        if (anew || !filled) text.textContent = ""
-        if (more) { filled = true; text.append(more) }
-        else if (!filled) text.textContent = model.empty
-        // One node for each message would slow a long log down.
+      let end = 0
+      const show = () => {
+        const [written, place] = model.start
+        text.textContent = written || model.empty
+        end = place
+        requestAnimationFrame(down)
+      }
+      const add = () => {
+        const [place, written] = model.more
+        if (!written || place < end) return
+        if (place > end) {
+          // Bokeh would send a model that has just come from the server whole: see image_grid.js.
+          view?.model?.document?._new_models?.delete?.(view.model)
+          model.lost += 1
+          return
+        }
+        if (!end) text.textContent = ""
+        text.append(written)
+        // Python counts characters, JavaScript pairs of bytes.
+        end += [...written].length
+        // One node for each piece would slow a long log down.
         if (text.childNodes.length > 200) text.normalize()
         requestAnimationFrame(down)
-      })
-      // Not yet: the page does not have this model before it is drawn, and would refuse its message.
-      asked = setInterval(() => model.send_msg("ready"), 250)
-      model.on("remove", () => clearInterval(asked))
+      }
+      model.on("start", show)
+      model.on("more", add)
+      show()
+      add()
       return box
     }
     """
@@ -70,10 +88,11 @@ class Output(pn.custom.JSComponent):
         super().__init__(**params)
         self._tail: LogTail | None = None
         self._place = 0
+        self.param.watch(lambda _: self.send(anew=True), "lost")
 
     def follow(self, tail: LogTail | None) -> None:
         """Show another run's output."""
-        self._tail, self._place = tail, 0
+        self._tail = tail
         self.send(anew=True)
 
     def send(self, anew: bool = False) -> None:
@@ -81,11 +100,8 @@ class Output(pn.custom.JSComponent):
         if self._tail is None:
             return
         more, place, cut = self._tail.since(0 if anew else self._place)
-        if anew or more:
-            self._place = place
-            self._send_msg({"anew": anew or cut, "more": more})
-
-    def _handle_msg(self, data: Any) -> None:
-        # The browser has drawn it, maybe once more: it has nothing yet.
-        if data == "ready":
-            self.send(anew=True)
+        if anew or cut:
+            self.start = [more, place]
+        elif more:
+            self.more = [self._place, more]
+        self._place = place

@@ -37,4 +37,3 @@ def save_model(folder: Path, target: Path) -> None:
             "data_fingerprint": described.fingerprint,
         },
     )
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.clock import Clock as SdkClock
@@ -88,11 +89,12 @@ def connect(clock: Clock, profile: str | None = None, token: str = "") -> Worksp
     Raises:
         LaunchError: there are no credentials, or no such profile.
     """
+    # Said outright: beside the environment's own credentials it would be one way too many.
+    given: dict[str, Any] = {"token": token, "auth_type": "pat"} if token else {}
     try:
         config = Config(
             profile=profile,
-            # Said outright: beside the environment's own credentials it would be one way too many.
-            **({"token": token, "auth_type": "pat"} if token else {}),
+            **given,
             http_timeout_seconds=_HTTP_S,
             retry_timeout_seconds=_RETRY_S,
             clock=_SdkClock(clock),

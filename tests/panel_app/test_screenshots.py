@@ -1,0 +1,96 @@
+"""Makes the pictures of the docs from real runs: LAKESIGHT_SCREENSHOTS=docs/images pytest <this file>.
+
+That pages render is tested elsewhere (`test_appearance`); this trains for some minutes.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.panel_app.conftest import Server, follow, seen
+
+pytestmark = [
+    pytest.mark.ui,
+    pytest.mark.slow,
+    pytest.mark.timeout(1_800),
+    pytest.mark.skipif(
+        "LAKESIGHT_SCREENSHOTS" not in os.environ, reason="LAKESIGHT_SCREENSHOTS names no folder"
+    ),
+]
+
+MAX_BYTES = 300_000
+RUNS = {
+    "digits-detector": ("task=detection", "trainer.max_steps=120"),
+    "digits-classifier": ("task=classification", "trainer.max_steps=120"),
+    "digits-classifier-fast": (
+        "task=classification",
+        "trainer.max_steps=120",
+        "optim.learning_rate=0.01",
+    ),
+}
+PAGES = (
+    ("configure", {"page": "configure", "set": "task=detection"}, "lakesight submit"),
+    ("data", {"page": "data", "set": "task=detection data=digits"}, "Duplicates"),
+    ("train", {"page": "train"}, "New run"),
+    ("history", {"page": "history"}, "digits-detector"),
+    ("run", {"page": "run", "run": "{digits-detector}"}, "mean loss"),
+    (
+        "compare",
+        {"page": "compare", "runs": "{digits-classifier},{digits-classifier-fast}"},
+        "mean",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory):
+    """A folder with finished runs; title -> id."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAKESIGHT_STATE_DIR", str(folder / "state"))
+        for title, words in RUNS.items():
+            command = ["submit", "--follow", f"run.title={title}", *words]
+            subprocess.run(
+                [sys.executable, "-m", "cvcore.cli.main", *command], cwd=folder, check=True
+            )
+        from launch.ledger import Ledger
+
+        uri = f"sqlite:///{folder}/mlruns.db"
+        ids = {run.title: run.run_id for run in Ledger(uri).runs()}
+        server = Server(uri, folder)
+        yield server, ids
+        server.stop()
+
+
+def take(page, url: str, ids: dict[str, str], folder: Path) -> None:
+    """Write the picture of every page, by day; of a run by night too."""
+    page.goto(f"{url}?page=nope")
+    seen(page, "There is no such page")
+    for name, values, words in PAGES:
+        filled = dict(values)
+        for title, run_id in ids.items():
+            filled = {key: text.replace(f"{{{title}}}", run_id) for key, text in filled.items()}
+        follow(page, **filled)
+        seen(page, words)
+        page.wait_for_timeout(6_000)
+        page.mouse.move(900, 34)
+        page.screenshot(path=folder / f"app-{name}.png")
+        if name == "run":
+            page.get_by_role("button", name="Toggle theme").click()
+            page.mouse.move(900, 34)
+            page.wait_for_timeout(4_000)
+            page.screenshot(path=folder / "app-run-dark.png")
+            page.get_by_role("button", name="Toggle theme").click()
+            page.wait_for_timeout(2_000)
+    page.context.clear_cookies()
+
+
+def test_pictures_of_every_page(page, runs) -> None:
+    server, ids = runs
+    folder = Path(os.environ["LAKESIGHT_SCREENSHOTS"])
+    take(page, server.url, ids, folder)
+    for name in [*(one[0] for one in PAGES), "run-dark"]:
+        assert 10_000 < (folder / f"app-{name}.png").stat().st_size < MAX_BYTES, name

@@ -17,6 +17,7 @@ BENCHMARKS = (
     "trainer_overhead",
     "coco_evaluation",
     "batch_inference",
+    "data_page",
     "micro_levels",
     "demo",
 )

@@ -129,7 +129,7 @@ def _polygons(annotation: Annotation, epsilon: float) -> list[list[float]]:
             mask_HW = masks.decode(masks.compress(shape))
         except (DataError, ValueError):
             return []
-        contours, _ = cv2.findContours(mask_HW, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        contours, _ = cv2.findContours(mask_HW, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
         parts = [contour.reshape(-1, 2) + 0.5 for contour in contours]
     else:
         parts = [np.asarray(p[: len(p) // 2 * 2], np.float64).reshape(-1, 2) for p in shape]

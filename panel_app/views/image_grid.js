@@ -115,16 +115,18 @@ export function render({model, el, view}) {
     for (let i = 0; i < values.length; i++) values[i] = data[4 * i] + 256 * data[4 * i + 1]
     return {values, canvas, pen}
   }
-  const drawMask = (pen, item, mask, place) => {
+  const drawMask = (pen, item, mask, place, marked = -1) => {
     const {values, canvas} = mask, out = mask.pen.createImageData(canvas.width, canvas.height)
     const alpha = Math.round(255 * Math.max(state.fill, 0.02)), w = canvas.width
     const show = item.parts.map((c) => (c >= 0 && !state.hidden.has(c) ? color(c) : null))
     for (let i = 0; i < values.length; i++) {
       const value = values[i], rgb = show[value]
       if (!rgb) continue
-      const edge = values[i + 1] !== value || values[i + w] !== value
+      const edge = ((i + 1) % w && values[i + 1] !== value) ||
+        (i + w < values.length && values[i + w] !== value)
       out.data[4 * i] = rgb[0]; out.data[4 * i + 1] = rgb[1]; out.data[4 * i + 2] = rgb[2]
-      out.data[4 * i + 3] = edge && item.segments ? 255 : alpha
+      const inner = marked < 0 ? alpha : value === marked + 1 ? 200 : alpha / 3
+      out.data[4 * i + 3] = edge && item.segments ? 255 : inner
     }
     mask.pen.putImageData(out, 0, 0)
     pen.imageSmoothingEnabled = false
@@ -359,7 +361,7 @@ export function render({model, el, view}) {
     pen.imageSmoothingEnabled = place.w / open.image.naturalWidth < 2
     pen.drawImage(open.image, place.x, place.y, place.w, place.h)
     if (!state.shapes && open.marked < 0) return
-    if (state.shapes && open.parts && open.pixels) drawMask(pen, open, open.pixels, place)
+    if (state.shapes && open.parts && open.pixels) drawMask(pen, open, open.pixels, place, open.marked)
     if (state.shapes || open.marked >= 0)
       drawShapes(pen, state.shapes ? open : {...open, boxes: only(open)}, place, open.marked, 2)
   }

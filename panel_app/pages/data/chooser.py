@@ -45,6 +45,7 @@ class Chooser:
         self.root = pmui.TextInput(
             label="Folder of the data set",
             placeholder="/Volumes/main/vision/data/cells or a folder of this machine",
+            sizing_mode="stretch_width",
             styles={"flex": "1 1 200px"},
             size="small",
         )

@@ -17,7 +17,7 @@ from panel_app.pages.data.opened import Opened
 from panel_app.views.image_grid import ImageGrid
 
 _ALL = "all"
-_NARROW: dict[str, Any] = {"width": 118, "size": "small"}
+_NARROW: dict[str, Any] = {"width": 112, "size": "small"}
 KEYS = ("split", "class", "text", "min", "max", "faults", "image")
 """Of the address."""
 
@@ -41,10 +41,10 @@ class Images:
         self._is_ready = False
         self._task: asyncio.Task[None] | None = None
         self.split = pmui.Select(label="Split", options=[_ALL], value=_ALL, width=140, size="small")
-        self.classes = pmui.MultiChoice(label="Class", options=[], width=290, visual_size="small")
-        self.text = pmui.TextInput(label="File name contains", width=190, size="small")
-        self.least = pmui.TextInput(label="Objects, at least", placeholder="any", **_NARROW)
-        self.most = pmui.TextInput(label="at most", placeholder="any", **_NARROW)
+        self.classes = pmui.MultiChoice(label="Class", options=[], width=220, visual_size="small")
+        self.text = pmui.TextInput(label="File name contains", width=180, size="small")
+        self.least = pmui.TextInput(label="Objects min", placeholder="any", **_NARROW)
+        self.most = pmui.TextInput(label="Objects max", placeholder="any", **_NARROW)
         self.faulty = pmui.Checkbox(label="With findings", value=False, margin=(10, 10))
         self.clear = pmui.Button(label="Clear", variant="text", margin=(8, 4))
         self.number = pmui.Typography("", variant="body2", margin=(14, 10))

@@ -115,9 +115,7 @@ def test_cells_are_filtered_toggled_inspected_and_repaired(page, data_server, ce
     assert before == {p: hashlib.sha256(p.read_bytes()).digest() for p in before}
 
 
-@pytest.mark.parametrize(
-    "task", ["instance_segmentation", "semantic_segmentation", "panoptic_segmentation"]
-)
+@pytest.mark.parametrize("task", ["instance_segmentation", "panoptic_segmentation"])
 def test_masks_are_drawn_and_toggled(page, data_server, task):
     page.goto(address(data_server, f"task={task}", "data=digits", *FEW.split()))
     until(page, lambda: page.locator(".cell canvas").count() and coloured(page) > 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import threading
 import time
 import weakref
@@ -10,6 +11,8 @@ import pytest
 
 from panel_app import app
 from panel_app.server import Settings, make_server
+
+DIGITS = "data%3Ddigits+data.num_train%3D12+data.num_val%3D10+data.num_test%3D10"
 
 
 class Running:
@@ -39,8 +42,13 @@ class Running:
 
 @pytest.mark.ui
 @pytest.mark.slow
-def test_closed_sessions_are_freed(page, ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_sessions_are_freed(
+    page, ledger, tmp_path, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
     kept = []
+    # A word to a tab that has just gone is logged with its frames, and pytest keeps the log.
+    caplog.set_level(logging.CRITICAL, "asyncio")
+    monkeypatch.setenv("LAKESIGHT_STATE_DIR", str(tmp_path))
 
     class Seen(app.Session):
         def __init__(self, *arguments) -> None:
@@ -60,6 +68,8 @@ def test_closed_sessions_are_freed(page, ledger, monkeypatch: pytest.MonkeyPatch
             (f"?page=run&run={ledger[1]['third']}", "mean loss since the last log"),
             (f"?page=compare&runs={','.join(ledger[1].values())}", "mean loss since the last log"),
             ("?page=train", "1 running"),
+            ("?page=configure", "batch 8 per device"),
+            (f"?page=data&set={DIGITS}", "32 images"),
             ("?page=nope", "There is no such page"),
         ):
             page.goto(running.url + query)
@@ -73,5 +83,5 @@ def test_closed_sessions_are_freed(page, ledger, monkeypatch: pytest.MonkeyPatch
     finally:
         running.stop()
     gc.collect()
-    assert len(kept) >= 24
+    assert len(kept) >= 28
     assert [ref() for ref in kept] == [None] * len(kept)

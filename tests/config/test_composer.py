@@ -12,6 +12,7 @@ from omegaconf.errors import ReadonlyConfigError
 
 from cvcore.config.composer import Composer, load
 from cvcore.config.overrides import assign, parse
+from cvcore.config.paths import default_conf_dir
 from cvcore.errors import ConfigError, OverrideError, UnknownOption
 
 COMPOSER = Composer([])
@@ -162,6 +163,27 @@ def test_no_such_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LAKESIGHT_CONF_PATH", str(tmp_path / "none"))
     with pytest.raises(ConfigError, match="LAKESIGHT_CONF_PATH"):
         load()
+
+
+def test_the_default_folder_is_found_and_needs_no_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("LAKESIGHT_CONF_PATH", raising=False)
+    assert Composer().search_path == ()
+    own = default_conf_dir()
+    write(own, "experiment/mine.yaml", "# @package _global_\nseed: 3\n")
+    assert load(["experiment=mine"]).seed == 3
+    assert Composer().command(["experiment=mine"]) == "lakesight train experiment=mine"
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.setenv("LAKESIGHT_CONF_PATH", str(other))
+    assert Composer().search_path == (other,)
+
+
+def test_choices_are_those_of_a_recipe_too() -> None:
+    chosen = COMPOSER.choices(["experiment=bccd_detection", "augment=light"])
+    assert (chosen["data"], chosen["augment"], chosen["task"]) == ("coco", "light", "detection")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 Ours is what `lakesight batch` runs: worker processes, decoding ahead, rows as Parquet parts. The
 reference is `transformers.pipeline(...)` over the same files with the same saved folder, its own
-image processor, the same batch size and all cores; its answers are dropped. Both times are of a
-stream that is under way: neither counts imports, loading the model, or the first batches. Photos:
-the two that scikit-learn ships, cropped differently into 640 x 480 JPEGs. Rounds alternate; medians.
+image processor, the same batch size, the better of one thread and all cores; its answers are
+dropped. Both times are of a stream that is under way: neither counts imports, loading the model, or
+the first batches. Photos: the two that scikit-learn ships, cropped differently into 640 x 480 JPEGs.
+Rounds alternate; medians.
 
     python -m benchmarks.batch_inference
 """
@@ -58,11 +59,15 @@ def _row(
 ) -> dict[str, Any]:
     model = folder / kind
     _save(model, kind)
-    ours, theirs = [], []
+    ours, alone, together = [], [], []
+    cores = os.cpu_count() or 1
     for number in range(ROUNDS):
         ours.append(_ours(model, photos, folder / f"{kind}-{number}"))
-        theirs.append(_theirs(model, photos, hf_task, their_batch))
-    mine, other = statistics.median(ours), statistics.median(theirs)
+        alone.append(_theirs(model, photos, hf_task, their_batch, 1))
+        together.append(_theirs(model, photos, hf_task, their_batch, cores))
+    # Where others are at work too, threads wait for each other: the better of both is theirs.
+    mine = statistics.median(ours)
+    other = max(statistics.median(alone), statistics.median(together))
     return {
         "benchmark": f"batch inference, {option}, JPEG 640x480",
         "ours": f"{mine:.1f}",
@@ -88,8 +93,8 @@ def _ours(model: Path, photos: Path, out: Path) -> float:
     return (after - before) / (last - first)
 
 
-def _theirs(model: Path, photos: Path, hf_task: str, batch: int) -> float:
-    torch.set_num_threads(os.cpu_count() or 1)
+def _theirs(model: Path, photos: Path, hf_task: str, batch: int, threads: int) -> float:
+    torch.set_num_threads(threads)
     hf_logging.set_verbosity_error()
     processor = AutoImageProcessor.from_pretrained(model)
     if hf_task == "image-classification":

@@ -70,7 +70,11 @@ def work(job: BatchJob, threads: int, batch_size: int, out: IO[str]) -> None:
 def _answers(predictor: Predictor, job: BatchJob, batch: list[Ready]) -> list[dict[str, Any]]:
     """Return the rows of a batch, in its order."""
     readable = [one for one in batch if one.fitted is not None]
-    predictions = iter(predictor.predict_fitted([one.fitted for one in readable]))
+    predictions = iter(
+        predictor.predict_fitted(
+            [one.fitted for one in readable], predictor.lowest(job.score_threshold)
+        )
+    )
     result = []
     for one in batch:
         if one.fitted is None:

@@ -85,18 +85,32 @@ class Predictor:
         return self.predict_fitted([self.fit(image, i) for i, image in enumerate(images)])
 
     @torch.inference_mode()
-    def predict_fitted(self, fitted: Sequence[tuple[Encoded, Truth]]) -> list[Prediction]:
-        """Return `predict` of what `fit` gave, which other threads can make meanwhile."""
+    def predict_fitted(
+        self, fitted: Sequence[tuple[Encoded, Truth]], min_score: float = 0.0
+    ) -> list[Prediction]:
+        """Return `predict` of what `fit` gave, which other threads can make meanwhile.
+
+        Args:
+            fitted: of the images.
+            min_score: objects below may be missing, which saves their masks.
+        """
         if not fitted:
             return []
-        inputs = self.inputs([item for item, _ in fitted])
-        return self.task.predict(self.model(**inputs), [truth for _, truth in fitted])
+        outputs = self.model(**self.inputs([item for item, _ in fitted]))
+        return self.task.predict_above(outputs, [truth for _, truth in fitted], min_score)
+
+    def lowest(self, score_threshold: float | None = None) -> float:
+        """Return the lowest score that `answer` shows; see `answers`."""
+        if score_threshold is not None:
+            return score_threshold
+        return min([self.artifact.score_threshold, *self.artifact.class_thresholds.values()])
 
     def stream(
         self,
         refs: Sequence[ImageRef],
         batch_size: int = 16,
         on_error: Callable[[ImageRef, DataError], None] | None = None,
+        min_score: float = 0.0,
     ) -> Iterator[tuple[ImageRef, NDArray[np.uint8], Prediction]]:
         """Yield (reference, decoded image, prediction) of many encoded images, batch by batch.
 
@@ -104,6 +118,7 @@ class Predictor:
             refs: the images, in the order of what is yielded.
             batch_size: images that go through the model at once.
             on_error: is told of an image that can't be decoded, which is then left out.
+            min_score: objects below may be missing.
 
         Raises:
             DataError: an image that can't be decoded, when there is no `on_error`.
@@ -117,7 +132,8 @@ class Predictor:
                     if on_error is None:
                         raise
                     on_error(ref, error)
-            predictions = self.predict([image for _, _, image in chunk])
+            fitted = [self.fit(image, i) for i, (_, _, image) in enumerate(chunk)]
+            predictions = self.predict_fitted(fitted, min_score)
             for (position, ref, image), prediction in zip(chunk, predictions, strict=True):
                 yield ref, image, replace(prediction, image_id=position)
 
@@ -133,7 +149,7 @@ class Predictor:
         """
         return [
             self.answer(prediction, (image.shape[0], image.shape[1]), score_threshold, masks)
-            for _, image, prediction in self.stream(refs)
+            for _, image, prediction in self.stream(refs, min_score=self.lowest(score_threshold))
         ]
 
     def answer(

@@ -68,6 +68,12 @@ class Task(Protocol):
         """
         ...
 
+    def predict_above(
+        self, outputs: Any, truths: Sequence[Truth], min_score: float
+    ) -> list[Prediction]:
+        """Return `predict` where only what scores at least `min_score` is used; never before AP."""
+        ...
+
     def metrics(self, conf: TaskConf, labels: LabelSpace) -> StreamingMetric:
         """Return a fresh metric."""
         ...

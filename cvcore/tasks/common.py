@@ -15,7 +15,7 @@ from transformers import BaseImageProcessor, PreTrainedModel
 
 from cvcore.config.schema import ModelConf
 from cvcore.data.labels import LabelSpace
-from cvcore.data.samples import Sample
+from cvcore.data.samples import Prediction, Sample, Truth
 from cvcore.models.build import build_model
 from cvcore.models.families import Head
 from cvcore.tasks.base import Encoded
@@ -54,6 +54,20 @@ class CommonTask:
         if truths:
             batch["truths"] = truths
         return batch
+
+    def predict_above(
+        self, outputs: Any, truths: Sequence[Truth], min_score: float
+    ) -> list[Prediction]:
+        """Return predictions of which only those from `min_score` on are used.
+
+        A task that makes something costly of each leaves the others out.
+        """
+        del min_score
+        return self.predict(outputs, truths)
+
+    def predict(self, outputs: Any, truths: Sequence[Truth]) -> list[Prediction]:
+        """See `cvcore.tasks.base.Task`."""
+        raise NotImplementedError
 
     def batch_labels(self, labels: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the model's label arguments of several images' labels."""

@@ -27,6 +27,8 @@ from cvcore.tasks.queries import query_labels
 from cvcore.tasks.scores import Best, best, best_pairs, of_queries
 from cvcore.tasks.targets import class_and_masks, class_boxes_masks
 
+_ROUNDING = 1e-6  # of a mask's mean score
+
 
 @dataclass
 class InstanceSegmentation(CommonTask):
@@ -49,6 +51,16 @@ class InstanceSegmentation(CommonTask):
         Mask-classification models weigh the class score by the mask's mean score.
         Source: Mask2Former, Cheng et al. 2022 (instance inference).
         """
+        return self.predict_above(outputs, truths, 0.0)
+
+    def predict_above(
+        self, outputs: Any, truths: Sequence[Truth], min_score: float
+    ) -> list[Prediction]:
+        """Return `predict` without what scores below `min_score`: no mask is made for it.
+
+        The mask's mean score is at most 1, so what the class score leaves out would not have come
+        back.
+        """
         fit = Fit(self.image_size, self.resize)
         sizes_hw = [truth.size_hw for truth in truths]
         if self.head == "queries":
@@ -62,7 +74,13 @@ class InstanceSegmentation(CommonTask):
             boxes_BD4 = fit.boxes(boxes_BQ4, sizes_hw).cpu().numpy()
         return [
             _image(
-                truth, found, i, logits_BQhw[i], fit, None if boxes_BD4 is None else boxes_BD4[i]
+                truth,
+                found,
+                i,
+                logits_BQhw[i],
+                fit,
+                None if boxes_BD4 is None else boxes_BD4[i],
+                min_score,
             )
             for i, truth in enumerate(truths)
         ]
@@ -81,10 +99,14 @@ def _image(
     logits_Qhw: Tensor,
     fit: Fit,
     boxes_D4: NDArray[np.float32] | None,
+    min_score: float,
 ) -> Prediction:
-    queries_D = found.queries_BD[i].cpu().numpy()
     scores_D = found.scores_BD[i].cpu().numpy()
-    labels_D = found.labels_BD[i].cpu().numpy()
+    enough_D = scores_D >= min_score - _ROUNDING
+    scores_D = scores_D[enough_D]
+    queries_D = found.queries_BD[i].cpu().numpy()[enough_D]
+    labels_D = found.labels_BD[i].cpu().numpy()[enough_D]
+    boxes_D4 = None if boxes_D4 is None else boxes_D4[enough_D]
     used, position_D = np.unique(queries_D, return_inverse=True)
     rles, quality = _masks(logits_Qhw[used.tolist()], fit, truth.size_hw)
     if boxes_D4 is None:

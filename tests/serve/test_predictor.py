@@ -77,6 +77,22 @@ def test_an_answer_is_json(kind: str, saved: Saved, images: Images) -> None:
     assert [answer["size"] for answer in answers] == [list(i.shape[:2]) for i in images]
 
 
+@pytest.mark.parametrize("kind", TASKS)
+def test_what_is_not_shown_is_not_made_and_changes_nothing(
+    kind: str, saved: Saved, images: Images
+) -> None:
+    predictor = Predictor.load(saved(kind), "cpu")
+    whole = predictor.predict(images)
+    scores = [found.scores_N for found in whole if found.scores_N is not None and found.masks]
+    floor = float(np.median(np.concatenate(scores))) if scores else 0.5
+    short = predictor.predict_fitted([predictor.fit(i, n) for n, i in enumerate(images)], floor)
+    for one, other, image in zip(whole, short, images, strict=True):
+        answers = [predictor.answer(found, image.shape[:2], floor) for found in (one, other)]
+        assert answers[0] == answers[1]
+    nothing = predictor.predict_fitted([predictor.fit(images[0])], 1.0)
+    assert not nothing[0].masks
+
+
 def test_no_image_is_no_prediction(saved: Saved) -> None:
     assert Predictor.load(saved("detection"), "cpu").predict([]) == []
 

@@ -31,6 +31,7 @@ from panel_app.navigation import PAGES
 from panel_app.pages.base import Page, notice
 from panel_app.router import Links, parsed
 from panel_app.services import Services
+from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Widget(pn.viewable.Viewer):
             values: of its address.
         """
         super().__init__()
-        self._pages: dict[str, Page] = {}
+        self._pages: dict[str, tuple[Page, Ready]] = {}
         self._notes = pmui.Column(sizing_mode="stretch_width")
         self._main = pmui.Column(sizing_mode="stretch_width")
         links = Links(width=0, height=0, margin=0)
@@ -77,7 +78,7 @@ class Widget(pn.viewable.Viewer):
     @property
     def page(self) -> Page:
         """The page that is shown."""
-        return self._pages[self.address["page"]]
+        return self._pages[self.address["page"]][0]
 
     @property
     def overrides(self) -> list[str]:
@@ -93,7 +94,7 @@ class Widget(pn.viewable.Viewer):
         """End its clock and let go of what it watches; the kernel's end does it too."""
         if self._task is not None:
             self._task.cancel()
-        for page in self._pages.values():
+        for page, _ in self._pages.values():
             page.close()
 
     def open_address(self, values: Mapping[str, str]) -> None:
@@ -103,11 +104,11 @@ class Widget(pn.viewable.Viewer):
         key = values["page"]
         self.address = dict(values)
         if key not in self._pages:
-            self._pages[key] = PAGES[key].build(self._context)
-            self._main.append(self.page.view)
-        for other, page in self._pages.items():
+            self._pages[key] = (PAGES[key].build(self._context), Ready())
+            self._main.extend([self.page.view, self._pages[key][1]])
+        for other, (page, _) in self._pages.items():
             page.view.visible = other == key
-        self._task = asyncio.get_running_loop().create_task(self._live(self.page, values))
+        self._task = asyncio.get_running_loop().create_task(self._live(key, values))
 
     def keep_address(self, values: Mapping[str, str]) -> None:
         """Remember what is shown; `overrides` and `run_id` tell it."""
@@ -117,8 +118,11 @@ class Widget(pn.viewable.Viewer):
         """Show a note above the page."""
         self._notes.objects = [notice(text, "", severity)]
 
-    async def _live(self, page: Page, values: Mapping[str, str]) -> None:
+    async def _live(self, key: str, values: Mapping[str, str]) -> None:
+        page, ready = self._pages[key]
         try:
+            # What is changed before the browser has the cell's output is lost there.
+            await ready.wait()
             await page.open(values)
             while True:
                 await asyncio.sleep(page.period_ms / 1000)

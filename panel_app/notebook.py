@@ -35,6 +35,8 @@ from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
 
+_MOUNT_S = 0.5
+
 
 class InlineMedia(Media):
     """Pictures as data URLs."""
@@ -123,6 +125,8 @@ class Widget(pn.viewable.Viewer):
         try:
             # What is changed before the browser has the cell's output is lost there.
             await ready.wait()
+            # Material's widgets are there a moment after the cell.
+            await asyncio.sleep(_MOUNT_S)
             await page.open(values)
             while True:
                 await asyncio.sleep(page.period_ms / 1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class Augment:
             sizing_mode="stretch_width",
         )
 
-    async def show(self, opened: Opened) -> None:
+    async def show(self, opened: Opened, _values: Mapping[str, str]) -> None:
         """Show a data set's training images."""
         self._opened = opened
         editor = self._editor

@@ -24,14 +24,23 @@ _OWN = ("data.root",)
 class Chooser:
     """Edits which data set is meant."""
 
-    def __init__(self, sets: DataSets, editor: Editor, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sets: DataSets,
+        editor: Editor,
+        changed: Callable[[], None],
+        token: Callable[[], str],
+    ) -> None:
         """Build it.
 
         Args:
             sets: of the process.
             editor: holds the recipe; it tells of changes itself.
             changed: called when a person wants to see another data set.
+            token: gives the user's own access token, for Volumes.
         """
+        self._sets, self._token = sets, token
+        self.browser: Browser | None = None
         self.editor, self._changed = editor, changed
         self._showing = False
         self.task = pmui.Select(
@@ -51,11 +60,10 @@ class Chooser:
         )
         self.browse = pmui.Button(label="Browse", icon="folder_open", variant="outlined")
         self.more = Fold("Settings", "settings", "data", editor, changed)
-        self.browser = Browser(sets, self._picked)
         self.task.param.watch(self._chosen_task, "value")
         self.reader.param.watch(self._chosen_reader, "value")
         self.root.param.watch(self._typed_root, "value")
-        self.browse.on_click(lambda _: self.browser.open(self.root.value or ""))
+        self.browse.on_click(self._browse)
         self.row = pn.FlexBox(
             self.task,
             self.reader,
@@ -66,9 +74,7 @@ class Chooser:
             align_items="center",
             gap="4px 0",
         )
-        self.view = pn.Column(
-            self.row, self.more.view, self.browser.view, sizing_mode="stretch_width"
-        )
+        self.view = pn.Column(self.row, self.more.view, sizing_mode="stretch_width")
 
     def show(self) -> None:
         """Show what the editor holds."""
@@ -109,6 +115,13 @@ class Chooser:
         self.editor.load(recipe)
         self.editor.sweeps = sweeps
         self._changed()
+
+    def _browse(self, _event: Any) -> None:
+        if self.browser is None:
+            self.browser = Browser(self._sets, self._picked)
+            self.browser.token = self._token
+            self.view.append(self.browser.view)
+        self.browser.open(self.root.value or "")
 
     def _typed_root(self, event: Any) -> None:
         if not self._showing and event.new != event.old:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
@@ -51,7 +51,7 @@ class Copies:
         self.only_leaks.param.watch(self._again, "value")
         self.pages.param.watch(self._again, "value")
 
-    async def show(self, opened: Opened) -> None:
+    async def show(self, opened: Opened, _values: Mapping[str, str]) -> None:
         """Show the copies that an inspection found."""
         inspection = opened.inspection
         if inspection is None:

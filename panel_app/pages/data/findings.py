@@ -118,6 +118,7 @@ class Findings:
         if inspection is None:
             return
         self._opened = opened
+        values = values or self.values()
         rules = inspection.report["counts"]
         self._showing = True
         try:

@@ -50,8 +50,7 @@ class DataPage:
         self.context = context
         self.sets = of(context.services)
         self.editor = Editor(lambda: None, self._answered)
-        self.chooser = Chooser(self.sets, self.editor, self._edited)
-        self.chooser.browser.token = context.token
+        self.chooser = Chooser(self.sets, self.editor, self._edited, context.token)
         self.opened: Opened | None = None
         self._kept: str | None = None
         self._values: dict[str, str] = {}
@@ -60,12 +59,10 @@ class DataPage:
         self._shown_job = ""
         self._is_opening = False
         self.images = Images(self._keep)
-        self.statistics = Statistics()
-        self.findings = Findings(self._address, self._keep, self._repair)
-        self.copies = Copies(self._address)
-        self.augment = Augment(self.editor, self._edited)
-        self.working = Working(self._cancel)
+        self.working: Working | None = None
+        self._parts: dict[str, Any] = {}
         self.words = pn.Column(sizing_mode="stretch_width")
+        self.progress = pn.Column(sizing_mode="stretch_width")
         self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(2, 10, 4, 10))
         self.inspect = pmui.Button(
             label="Inspect", icon="fact_check", variant="outlined", visible=False
@@ -75,13 +72,10 @@ class DataPage:
         )
         self.inspect.on_click(lambda _: self._inspect())
         self.use.on_click(lambda _: self._use())
-        self._empty = {view: pn.Column(sizing_mode="stretch_width") for view in VIEWS[1:4]}
-        parts = (self.images, self.statistics, self.findings, self.copies, self.augment)
+        self._panes = {view: pn.Column(sizing_mode="stretch_width") for view in VIEWS}
+        self._panes["images"].append(self.images.view)
         self.tabs = pmui.Tabs(
-            *(
-                (label, pn.Column(*self._part(view, part), sizing_mode="stretch_width"))
-                for view, label, part in zip(VIEWS, _LABELS, parts, strict=True)
-            ),
+            *zip(_LABELS, self._panes.values(), strict=True),
             sizing_mode="stretch_width",
             visible=False,
         )
@@ -97,15 +91,27 @@ class DataPage:
             ),
             self.chooser.view,
             self.words,
-            self.working.view,
+            self.progress,
             self.summary,
             self.tabs,
             self.ready,
             sizing_mode="stretch_width",
         )
 
-    def _part(self, view: str, part: Any) -> list[Any]:
-        return [self._empty[view], part.view] if view in self._empty else [part.view]
+    def _part(self, view: str) -> Any:
+        """Return what a tab shows; built when somebody first comes there."""
+        if view not in self._parts:
+            made: Any
+            if view == "statistics":
+                made = Statistics()
+            elif view == "findings":
+                made = Findings(self._address, self._keep, self._repair)
+            elif view == "copies":
+                made = Copies(self._address)
+            else:
+                made = Augment(self.editor, self._edited)
+            self._parts[view] = made
+        return self._parts[view]
 
     # ------------------------------------------------------------------ the address
 
@@ -150,9 +156,8 @@ class DataPage:
                 if asyncio.iscoroutine(found):
                     await found
             else:
-                self._shown_job = name
-                self.working.show(title, job)
-        if not self._jobs:
+                self._show_job(name, title, job)
+        if not self._jobs and self.working is not None:
             self.working.hide()
 
     def close(self) -> None:
@@ -160,13 +165,14 @@ class DataPage:
         self.editor.close()
         if self._task is not None:
             self._task.cancel()
-        for part in (self.images, self.findings, self.copies, self.augment):
+        for part in (self.images, *self._parts.values()):
             part.close()
 
     def _address(self) -> dict[str, str]:
         found = {"page": "data", "set": self._kept or "", "view": VIEWS[self.tabs.active]}
         if self.opened is not None:
-            found |= self.images.values() | self.findings.values()
+            findings = self._parts.get("findings")
+            found |= self.images.values() | (findings.values() if findings else {})
         return {key: value for key, value in found.items() if value and value != VIEWS[0]}
 
     def _keep(self) -> None:
@@ -264,10 +270,6 @@ class DataPage:
             self.inspect.label = "Inspect again" if opened.inspection else "Inspect"
             self.use.visible = "configure" in PAGES and task in TASKS
             self.tabs.visible = True
-            for view, column in self._empty.items():
-                column.objects = [] if opened.inspection else [self._not_inspected(view)]
-        self.statistics.view.visible = opened.inspection is not None
-        self.findings.view.visible = self.copies.view.visible = opened.inspection is not None
         await self.images.show(opened, self._values)
         await self._show_view()
         self._values = {}
@@ -281,16 +283,18 @@ class DataPage:
         if opened is None:
             return
         view = VIEWS[self.tabs.active]
-        if view == "statistics":
-            self.statistics.show(opened)
-        elif view == "findings":
-            await self.findings.show(opened, self._values or self.findings.values())
-        elif view == "copies":
-            await self.copies.show(opened)
-        elif view == "augmentation":
-            await self.augment.show(opened)
+        if view == "images":
+            return
+        pane = self._panes[view]
+        if opened.inspection is None and view != "augmentation":
+            pane.objects = [self._not_inspected()]
+            return
+        part = self._part(view)
+        if pane.objects != [part.view]:
+            pane.objects = [part.view]
+        await part.show(opened, self._values)
 
-    def _not_inspected(self, _view: str) -> Any:
+    def _not_inspected(self) -> Any:
         opened = self.opened
         number = 0 if opened is None else len(opened.index)
         start = pmui.Button(label="Inspect the data set", variant="contained", icon="fact_check")
@@ -319,8 +323,14 @@ class DataPage:
         self._jobs[name] = (title, ended)
         job = self.sets.jobs.get(name)
         if job is not None and not job.is_over:
-            self._shown_job = name
-            self.working.show(title, job)
+            self._show_job(name, title, job)
+
+    def _show_job(self, name: str, title: str, job: Progress) -> None:
+        self._shown_job = name
+        if self.working is None:
+            self.working = Working(self._cancel)
+            self.progress.append(self.working.view)
+        self.working.show(title, job)
 
     def _cancel(self) -> None:
         self.sets.jobs.cancel(self._shown_job)
@@ -360,13 +370,13 @@ class DataPage:
                     f"{folder} is not empty. Give a new folder; nothing is overwritten."
                 )
         except (LakesightError, OSError) as error:
-            self.findings.copied.objects = [
+            self._part("findings").copied.objects = [
                 notice("The copy can't be written there", str(error), "error")
             ]
             return
-        self.findings.copied.objects = []
+        self._part("findings").copied.objects = []
         name = self.sets.start("repair", opened.choice, out=str(out), link=link)
-        self._watch(name, "Writing a repaired copy", self.findings.say_copied)
+        self._watch(name, "Writing a repaired copy", self._part("findings").say_copied)
 
     def _offer_copy(self, choice: Choice) -> None:
         path = in_volume(choice.data)

@@ -27,7 +27,7 @@ class Statistics:
         self.view = pn.Column(sizing_mode="stretch_width")
         self._shown: Inspection | None = None
 
-    def show(self, opened: Opened) -> None:
+    async def show(self, opened: Opened, _values: Mapping[str, str]) -> None:
         """Show an inspection."""
         inspection = opened.inspection
         if inspection is None or inspection is self._shown:
@@ -56,6 +56,9 @@ class Statistics:
         if found is not None:
             parts.append(pn.pane.HTML(_table(found), sizing_mode="stretch_width", margin=(8, 0)))
         self.view.objects = parts
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _card(title: str, under: str, plot: Any, splits: Sequence[str], *, wide: bool = False) -> Any:

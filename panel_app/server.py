@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import secrets
 import signal
 import sys
@@ -169,6 +170,7 @@ def serve(settings: Settings) -> int:
     logging.getLogger("bokeh.server.views.ws").addFilter(
         lambda record: "connection was closed" not in record.getMessage()
     )
+    logging.getLogger("tornado.access").addFilter(_without_query)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     loop.asyncio_loop.set_exception_handler(_unless_gone)  # type: ignore[attr-defined]
@@ -189,6 +191,15 @@ def _unless_gone(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
     """Log what nobody awaited, unless it only says that a browser went away while we wrote to it."""
     if not isinstance(context.get("exception"), (WebSocketClosedError, StreamClosedError)):
         loop.default_exception_handler(context)
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Keep the query of a refused address out of the log: it may hold what is nobody else's business."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            re.sub(r"\?\S*", "?...", one) if isinstance(one, str) else one for one in record.args
+        )
+    return True
 
 
 def _say(text: str) -> None:

@@ -34,7 +34,7 @@ def test_the_app_s_pages_are_widgets(page, lab, ledger) -> None:
     output = page.locator(".jp-OutputArea")
     output.get_by_text("32 images").first.wait_for()
     output.get_by_text("AP 0.6250").first.wait_for()
-    output.get_by_text("train/loss").first.wait_for()
+    output.get_by_text("mean loss since the last log").first.wait_for()
     output.get_by_text("asked for ['task=detection', 'optim.learning_rate=0.00123']").wait_for()
     # What a page adds later asks for Panel's own style sheets; nothing waits for them.
     away = [url for url in asked if not url.startswith((lab.url, "data:", "blob:"))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from launch.workspace import catalog, grants
-from launch.workspace.errors import ApiError, invalid, missing
+from launch.workspace.errors import ApiError, exists, invalid, missing
 from launch.workspace.jobs.status import now_ms
 from launch.workspace.routes import Answer, Call, Routes, page
 
@@ -37,6 +37,9 @@ def create_model(call: Call) -> Answer:
     schema = catalog.one(call, "schema", ".".join(parts[:2]))["full_name"]
     grants.require(call.ws, call.who, "schema", schema, "USE_SCHEMA", "CREATE_MODEL")
     where = {"catalog_name": parts[0], "schema_name": parts[1]}
+    if call.ws.store.get("model", ".".join(parts)):
+        # The code that MLflow's client takes for "go on with the one there is".
+        raise exists(f"Registered model '{'.'.join(parts)}' already exists")
     doc = catalog.create(call, "model", ".".join(parts), where | _tags(call, {}))
     return {"registered_model": _model_answer(doc)}
 

@@ -23,6 +23,7 @@ from panel_app.router import Router, parsed, query
 from panel_app.safe import safe
 from panel_app.services import Services
 from panel_app.theme import Theme
+from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Words:
 
     def __init__(self) -> None:
         """Say nothing yet."""
-        self.view = pmui.Column(sizing_mode="stretch_width")
+        self.view = pn.Column(sizing_mode="stretch_width")
 
     async def open(self, values: Mapping[str, str]) -> None:
         """Say that there is no such page."""
@@ -81,10 +82,11 @@ class Session:
         """
         self.theme = theme
         self._wanted = wanted
-        self._pages: dict[str, Page] = {}
+        self._pages: dict[str, tuple[Page, Ready]] = {}
         self._busy: Page | None = None
         self._clock: Any = None
-        self._opening: asyncio.Task[None] | None = None
+        self._openings: set[asyncio.Task[None]] = set()
+        self._turn = 0
         self._is_closed = False
         self.current: Page | None = None
         self.router = Router(width=0, height=0, margin=0)
@@ -99,7 +101,7 @@ class Session:
             dense=False,
             sizing_mode="stretch_width",
         )
-        self.main = pmui.Column(sizing_mode="stretch_width", margin=(12, 24))
+        self.main = pn.Column(sizing_mode="stretch_width", margin=(12, 24))
         self.appearance = Appearance(dark=dark, width=0, height=0, margin=0)
         reconnect = Reconnect(width=0, height=0, margin=0)
         hidden = [self.router, self.appearance, reconnect]
@@ -131,30 +133,30 @@ class Session:
 
     async def start(self) -> None:
         """Show the page that the address asked for: called when the browser is there."""
-        await self.open(self._wanted)
+        self._begin(self._wanted)
 
     async def open(self, values: Mapping[str, str]) -> None:
-        """Show the page that an address means."""
+        """Show the page that an address means; one that is asked for meanwhile is shown in its place."""
         name = values.get("page") or ENTRIES[0].key
+        self._turn += 1
+        turn = self._turn
         self._mark(PAGES.get(name))
+        former, self.current = self.current, None
         try:
-            page = await self._page(name)
-            former, self.current = self.current, page
+            page, ready = self._page(name)
             if former is not None and former is not page and hasattr(former, "leave"):
                 former.leave()
-            with pn.io.hold():
-                for key, other in self._pages.items():
-                    other.view.visible = key == name or other is page
-            await page.open(values)
-            if self._is_closed:
-                # The tab went away meanwhile: a clock started now would keep the session for ever.
-                page.close()
+            await ready.wait()
+            if turn != self._turn:
                 return
+            self.current = page
+            await page.open(values)
         except Exception as error:  # noqa: BLE001 (an edge: a page that can't be built ends no session)
             self._fault(name, error)
             return
-        self._title(page)
-        self._tick_for(page)
+        if turn == self._turn:
+            self._title(page)
+            self._tick_for(page)
 
     async def refresh(self) -> None:
         """Read again what the page shows; a read that takes long is not begun twice."""
@@ -177,15 +179,15 @@ class Session:
         self._is_closed = True
         if self._clock is not None:
             self._clock.stop()
-        if self._opening is not None:
-            self._opening.cancel()
-        for page in self._pages.values():
+        for task in self._openings:
+            task.cancel()
+        for page, _ in self._pages.values():
             page.close()
 
     def open_address(self, values: Mapping[str, str]) -> None:
         """Go to a page; Back returns."""
         self.router.push(query(**values))
-        self._opening = asyncio.get_running_loop().create_task(self.open(values))
+        self._begin(values)
 
     def keep_address(self, values: Mapping[str, str]) -> None:
         """Show an address in place of this one."""
@@ -199,16 +201,26 @@ class Session:
 
     async def _moved(self, event: Any) -> None:
         if event.new:
-            await self.open(parsed(event.new))
+            self._begin(parsed(event.new))
 
-    async def _page(self, name: str) -> Page:
+    def _begin(self, values: Mapping[str, str]) -> None:
+        # In a task of its own: a handler that waits holds the document, and what the browser says with it.
+        task = asyncio.get_running_loop().create_task(self.open(values))
+        self._openings.add(task)
+        task.add_done_callback(self._openings.discard)
+
+    def _page(self, name: str) -> tuple[Page, Ready]:
+        """Return a page, shown in place of the others, and who knows when the browser has it."""
         if name not in PAGES:
             name = ""
-        if name not in self._pages:
-            # Built once; another page is hidden meanwhile, so that it goes on where it was.
-            page = PAGES[name].build(self.context) if name else Words()
-            self._pages[name] = page
-            self.main.append(page.view)
+        with pn.io.hold():
+            for key, (other, _) in self._pages.items():
+                other.view.visible = key == name
+            if name not in self._pages:
+                # Built once; another page is hidden meanwhile, so that it goes on where it was.
+                page: Page = PAGES[name].build(self.context) if name else Words()
+                self._pages[name] = (page, Ready())
+                self.main.extend([page.view, self._pages[name][1]])
         return self._pages[name]
 
     def _mark(self, entry: Any) -> None:

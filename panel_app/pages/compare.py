@@ -43,12 +43,12 @@ class ComparePage:
         self._shown: tuple[Any, ...] = ()
         self._told_at = float("-inf")
         self._owes = False
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.legend = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10, 10, 10))
         self.board = Board(self.services.reader, self._keep)
         self.figures = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10))
         self.params = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10))
-        self.view = pmui.Column(
+        self.view = pn.Column(
             pn.pane.HTML(
                 '<a href="?page=history" style="color:var(--panel-primary-color)">All runs</a>',
                 margin=(6, 10, 0, 10),

@@ -74,7 +74,7 @@ class HistoryPage:
         self.table = RunsTable(
             self._asked, sizing_mode="stretch_width", margin=(4, 10), visible=False
         )
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.tags: Any = pmui.TextInput(
             label="Tags", placeholder="baseline, team=vision", width=380, margin=(10, 0)
         )
@@ -82,7 +82,7 @@ class HistoryPage:
             self._tag_form(), title="Tags", open=False, show_close_button=True
         )
         wrap = {"flexWrap": "wrap", "alignItems": "flex-end"}
-        self.controls = pmui.Column(
+        self.controls = pn.Column(
             pmui.Row(
                 self.search,
                 *self.filters.values(),
@@ -93,7 +93,7 @@ class HistoryPage:
             pmui.Row(self.compare, self.tag, self.hint, self.export, sx={"flexWrap": "wrap"}),
             sizing_mode="stretch_width",
         )
-        self.view = pmui.Column(
+        self.view = pn.Column(
             heading("History"),
             self.summary,
             self.controls,

@@ -62,7 +62,7 @@ class RunPage:
         self._files_at = 0.0
         self._files: asyncio.Task[None] | None = None
         self.top = pn.pane.HTML("", sizing_mode="stretch_width", margin=(6, 10))
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.bar = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10, 10, 10))
         self.actions = Actions(context, self._acted)
         self.tiles = pn.pane.HTML("", sizing_mode="stretch_width", margin=(10, 10))
@@ -78,12 +78,12 @@ class RunPage:
         self.params = Parameters(self.services)
         self._parts = {
             "curves": self.board.view,
-            "results": pmui.Column(self.reports, self.results, sizing_mode="stretch_width"),
+            "results": pn.Column(self.reports, self.results, sizing_mode="stretch_width"),
             "predictions": self.film,
-            "output": pmui.Column(self.output, self.download, sizing_mode="stretch_width"),
+            "output": pn.Column(self.output, self.download, sizing_mode="stretch_width"),
             "parameters": self.params.view,
         }
-        self.body = pmui.Column(
+        self.body = pn.Column(
             self.bar,
             self.actions.view,
             self.tiles,
@@ -92,7 +92,7 @@ class RunPage:
             sizing_mode="stretch_width",
             visible=False,
         )
-        self.view = pmui.Column(self.top, self.words, self.body, sizing_mode="stretch_width")
+        self.view = pn.Column(self.top, self.words, self.body, sizing_mode="stretch_width")
         self._show_section()
         self.section.param.watch(self._section_changed, "value")
 

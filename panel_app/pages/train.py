@@ -50,7 +50,7 @@ class TrainPage:
         self._ticks = 0
         new = pmui.Button(label="New run", icon="add", variant="contained", margin=(10, 10))
         new.on_click(lambda _: self.context.go("configure"))
-        self.words = pmui.Column(sizing_mode="stretch_width")
+        self.words = pn.Column(sizing_mode="stretch_width")
         self.title = pn.pane.HTML("", margin=(6, 10))
         self.active = pn.FlexBox(sizing_mode="stretch_width", gap="14px", margin=(6, 10))
         self.recent = pn.pane.HTML("", margin=(16, 10, 4, 10))
@@ -68,7 +68,7 @@ class TrainPage:
             label="Train on the built-in digits", icon="rocket_launch", margin=(6, 10)
         )
         self.demo.on_click(self._start_demo)
-        self.view = pmui.Column(
+        self.view = pn.Column(
             pmui.Row(heading("Train"), pn.Spacer(sizing_mode="stretch_width"), new),
             self.words,
             self.title,

@@ -64,7 +64,7 @@ class Actions:
         self.cancel.on_click(lambda _: setattr(self.sure, "open", True))
         self.resume.on_click(self._resume)
         self.clone.on_click(self._clone)
-        self.view = pmui.Column(
+        self.view = pn.Column(
             pmui.Row(
                 self.cancel,
                 self.resume,

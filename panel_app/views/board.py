@@ -89,7 +89,7 @@ class Board:
             sizing_mode="stretch_width", gap="14px", margin=(8, 10), align_items="stretch"
         )
         self._more = {group: self._more_button(group) for group in GROUPS}
-        self.view = pmui.Column(
+        self.view = pn.Column(
             Steady(width=0, height=0, margin=0),
             self.controls,
             self.words,

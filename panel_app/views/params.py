@@ -39,7 +39,7 @@ class Parameters:
         )
         self.search: Any = pmui.TextInput(label="Filter", placeholder="learning_rate", width=220)
         self.body = pn.pane.HTML("", sizing_mode="stretch_width", margin=(8, 10))
-        self.view = pmui.Column(
+        self.view = pn.Column(
             pmui.Row(self.against, self.search, sx={"flexWrap": "wrap"}),
             self.body,
             sizing_mode="stretch_width",

@@ -23,12 +23,16 @@ class Appearance(pn.custom.JSComponent):
 
     _esm = """
     export function render({model}) {
-      const remembered = document.cookie.includes(`${model.cookie}=`)
-      if (!remembered && window.matchMedia("(prefers-color-scheme: dark)").matches) model.dark = true
-      model.on("dark", () => {
+      const remember = () => {
         const mode = model.dark ? "dark" : "light"
         document.cookie = `${model.cookie}=${mode}; path=/; max-age=31536000; SameSite=Lax`
-      })
+      }
+      model.on("dark", remember)
+      const remembered = document.cookie.includes(`${model.cookie}=`)
+      if (!remembered && window.matchMedia("(prefers-color-scheme: dark)").matches) {
+        model.dark = true
+        remember()
+      }
       // The kit leaves two of its parts without what a screen reader needs.
       const mend = (node) => {
         for (const one of node.querySelectorAll("*")) {

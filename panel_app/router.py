@@ -64,7 +64,7 @@ class Links(pn.custom.JSComponent):
 class Router(pn.custom.JSComponent):
     """The query of the address, both ways."""
 
-    url = param.String(default="", doc="The query, with its `?`; set by links and Back.")
+    went = param.List(default=[], doc="A query that a link or Back leads to, and a number.")
     shown = param.List(default=[], doc="A query for the address, whether Back returns, a number.")
     heading = param.String(default="", doc="The title of the browser's tab.")
 
@@ -73,15 +73,16 @@ class Router(pn.custom.JSComponent):
     export function render({model}) {"""
         + _FOLLOWED
         + """
+      // The same link twice is a change too: the page may have moved by itself in between.
+      let number = 0
+      const go = (query) => { model.went = [query, ++number] }
       const follow = (event) => {
         const href = followed(event)
         if (!href) return
         if (href !== window.location.search) history.pushState({}, "", href)
-        // The same link twice is a change too: the page may have moved by itself in between.
-        if (model.url === href) model.url = ""
-        model.url = href
+        go(href)
       }
-      const back = () => { model.url = window.location.search || "?" }
+      const back = () => go(window.location.search || "?")
       document.addEventListener("click", follow, true)
       window.addEventListener("popstate", back)
       const show = () => {

@@ -123,7 +123,7 @@ class Session:
             meta_apple_touch_icon=None,
         )
         self._mark(PAGES.get(wanted.get("page", ENTRIES[0].key)))
-        self.router.param.watch(self._moved, "url")
+        self.router.param.watch(self._moved, "went")
         self.page.param.watch(
             lambda event: self.appearance.param.update(dark=event.new), "dark_theme"
         )
@@ -201,7 +201,7 @@ class Session:
 
     async def _moved(self, event: Any) -> None:
         if event.new:
-            self._begin(parsed(event.new))
+            self._begin(parsed(event.new[0]))
 
     def _begin(self, values: Mapping[str, str]) -> None:
         # In a task of its own: a handler that waits holds the document, and what the browser says with it.

@@ -30,6 +30,15 @@ def test_a_run_is_found_opened_and_left_again(page, server, ledger) -> None:
     assert not away, away
 
 
+def test_the_same_link_leads_there_again_after_the_app_moved_by_itself(page, server) -> None:
+    page.goto(f"{server.url}?page=history")
+    page.get_by_role("heading", name="History").wait_for()
+    for _ in range(2):
+        page.get_by_role("link", name="Train", exact=True).click()
+        page.get_by_role("button", name="New run").click()
+        page.get_by_role("heading", name="Configure").wait_for()
+
+
 def test_text_of_users_is_never_markup(page, server, ledger) -> None:
     page.goto(f"{server.url}?page=run&run={ledger[1][NASTY]}")
     page.get_by_role("heading", name=NASTY).wait_for()

@@ -14,6 +14,8 @@ os.environ.pop("LAKESIGHT_CONF_PATH", None)
 # Recipes of whoever runs the tests are not theirs.
 os.environ["XDG_CONFIG_HOME"] = f"{tempfile.gettempdir()}/lakesight-tests-no-config"
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,14 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def _own_tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test tracks into its own SQLite file, never into the checkout."""
+def _own_tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test tracks into its own SQLite file, and leaves nothing of it to MLflow's globals."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlruns.db")
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        mlflow.set_tracking_uri("")
+        mlflow.set_registry_uri(None)
+    os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 @pytest.fixture(scope="session")

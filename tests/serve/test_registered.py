@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,8 @@ json.dump({"answers": out, "code": cvcore.__file__}, open("out.json", "w"))
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> Iterator[str]:
-    before = mlflow.get_tracking_uri()
-    yield f"sqlite:///{tmp_path}/registry.db"
-    mlflow.set_tracking_uri(before)
+def uri(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/registry.db"
 
 
 @pytest.mark.slow

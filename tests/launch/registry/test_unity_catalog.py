@@ -32,14 +32,11 @@ NAME = "main.default.digits"
 
 @pytest.fixture
 def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWorkspace]:
-    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     with FakeWorkspace(tmp_path / "ws") as ws:
         for name, value in ws.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
         yield ws
-    mlflow.set_tracking_uri(tracking)
-    mlflow.set_registry_uri(registry)
 
 
 def test_register_gate_alias_and_load_in_unity_catalog(

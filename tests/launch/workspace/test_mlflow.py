@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from databricks.sdk import WorkspaceClient
@@ -17,13 +17,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def tracking(ws: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWorkspace]:
+def tracking(ws: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> FakeWorkspace:
     for name, value in ws.environment().items():
         monkeypatch.setenv(name, value)
-    old = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri("databricks")
-    yield ws
-    mlflow.set_tracking_uri(old)
+    return ws
 
 
 def test_a_run_from_here_and_from_a_task(

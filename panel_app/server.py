@@ -167,6 +167,9 @@ def serve(settings: Settings) -> int:
         # Requests under way are let go: nothing is lost with them, all state is in the ledger.
         loop.add_callback_from_signal(loop.stop)
 
+    # Threads read the ledger while the loop serves pages: at Python's 5 ms it would wait as long
+    # at each of its many small steps.
+    sys.setswitchinterval(0.0005)
     logging.getLogger("bokeh.server.views.ws").addFilter(
         lambda record: "connection was closed" not in record.getMessage()
     )

@@ -1,15 +1,6 @@
 // Images in a grid with virtual scrolling, and one of them large. Texts go in by textContent only.
+// overlay.js stands before this text: make, number, maskPixels, fitted, sharp, overlay are there.
 const CELL = 178, CAPTION = 30, BLOCK = 48, MAX_BLOCKS = 40, MAX_HEIGHT = 12e6, OVERSCAN = 1
-
-const make = (tag, name = "", text = "") => {
-  const node = document.createElement(tag)
-  if (name) node.className = name
-  if (text !== "") node.textContent = text
-  return node
-}
-const number = (value) => Number(value).toLocaleString("en")
-const short = (value) => (Math.round(value * 100) / 100).toString()
-const light = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b > 150
 
 export function render({model, el, view}) {
   // A tab that is left takes this away and makes it again: what was switched on and off stays.
@@ -30,9 +21,7 @@ export function render({model, el, view}) {
   scroll.setAttribute("aria-label", "Images")
   scroll.append(space)
   root.append(legend, scroll)
-  const color = (index) => model.labels[index]?.color ?? [230, 60, 60]
-  const name = (index) => model.labels[index]?.name ?? "not in the list of classes"
-  const css = (index, alpha = 1) => `rgba(${color(index).join(",")},${alpha})`
+  const {name, css, drawMask, drawShapes} = overlay(() => model.labels, state)
   const isMask = () => /segmentation/.test(model.kind)
 
   // ---- the legend: what is drawn
@@ -103,90 +92,7 @@ export function render({model, el, view}) {
     legend.append(classes)
   }
 
-  // ---- drawing: one function for thumbnails and the large view
-  const maskPixels = (picture) => {
-    const canvas = make("canvas")
-    canvas.width = picture.naturalWidth
-    canvas.height = picture.naturalHeight
-    const pen = canvas.getContext("2d", {willReadFrequently: true})
-    pen.drawImage(picture, 0, 0)
-    const {data} = pen.getImageData(0, 0, canvas.width, canvas.height)
-    const values = new Uint16Array(data.length / 4)
-    for (let i = 0; i < values.length; i++) values[i] = data[4 * i] + 256 * data[4 * i + 1]
-    return {values, canvas, pen}
-  }
-  const drawMask = (pen, item, mask, place, marked = -1) => {
-    const {values, canvas} = mask, out = mask.pen.createImageData(canvas.width, canvas.height)
-    const alpha = Math.round(255 * Math.max(state.fill, 0.02)), w = canvas.width
-    const show = item.parts.map((c) => (c >= 0 && !state.hidden.has(c) ? color(c) : null))
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i], rgb = show[value]
-      if (!rgb) continue
-      const edge = ((i + 1) % w && values[i + 1] !== value) ||
-        (i + w < values.length && values[i + w] !== value)
-      out.data[4 * i] = rgb[0]; out.data[4 * i + 1] = rgb[1]; out.data[4 * i + 2] = rgb[2]
-      const inner = marked < 0 ? alpha : value === marked + 1 ? 200 : alpha / 3
-      out.data[4 * i + 3] = edge && item.segments ? 255 : inner
-    }
-    mask.pen.putImageData(out, 0, 0)
-    pen.imageSmoothingEnabled = false
-    pen.drawImage(canvas, place.x, place.y, place.w, place.h)
-  }
-  const drawName = (pen, text, x, y, index) => {
-    pen.font = "600 12px system-ui, sans-serif"
-    const wide = pen.measureText(text).width + 8
-    pen.fillStyle = css(index, 0.92)
-    pen.fillRect(x, y - 16, wide, 16)
-    pen.fillStyle = light(color(index)) ? "#111" : "#fff"
-    pen.fillText(text, x + 4, y - 4)
-  }
-  const drawShapes = (pen, item, place, marked = -1, width = 1.5) => {
-    const fx = place.w / place.iw, fy = place.h / place.ih
-    const at = (x, y) => [place.x + x * fx, place.y + y * fy]
-    ;(item.boxes ?? []).forEach(([index, x, y, w, h, crowd], i) => {
-      if (state.hidden.has(index) && i !== marked) return
-      const strong = i === marked
-      pen.lineWidth = strong ? width + 2 : width
-      pen.strokeStyle = css(index)
-      const parts = item.polygons?.[i] ?? []
-      if (parts.length) {
-        pen.beginPath()
-        for (const part of parts) {
-          for (let k = 0; k < part.length; k += 2) pen[k ? "lineTo" : "moveTo"](...at(part[k], part[k + 1]))
-          pen.closePath()
-        }
-        pen.fillStyle = css(index, strong ? Math.min(1, state.fill + 0.25) : state.fill)
-        pen.fill("evenodd")
-        pen.stroke()
-      } else {
-        const [left, top] = at(x, y)
-        pen.setLineDash(crowd ? [5, 4] : [])
-        if (w > 0 && h > 0) pen.strokeRect(left, top, w * fx, h * fy)
-        else {  // a box without area still has a place
-          pen.strokeStyle = "#ff3b30"
-          pen.lineWidth = 2
-          pen.beginPath()
-          pen.moveTo(left - 7, top - 7); pen.lineTo(left + 7, top + 7)
-          pen.moveTo(left + 7, top - 7); pen.lineTo(left - 7, top + 7)
-          pen.stroke()
-        }
-        pen.setLineDash([])
-      }
-      if (state.names || strong) drawName(pen, name(index), ...at(x, y), index)
-    })
-  }
-  const fitted = (w, h, iw, ih) => {
-    const f = Math.min(w / iw, h / ih)
-    return {x: (w - iw * f) / 2, y: (h - ih * f) / 2, w: iw * f, h: ih * f, iw, ih}
-  }
-  const sharp = (canvas) => {
-    const ratio = window.devicePixelRatio || 1, {clientWidth: w, clientHeight: h} = canvas
-    canvas.width = Math.max(1, Math.round(w * ratio))
-    canvas.height = Math.max(1, Math.round(h * ratio))
-    const pen = canvas.getContext("2d")
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0)
-    return [pen, w, h]
-  }
+  // ---- drawing: one way for thumbnails and the large view
   const draw = (cell) => {
     const {item, image, canvas} = cell
     if (cell.tag) cell.tag.hidden = !state.shapes || state.hidden.has(item.class)

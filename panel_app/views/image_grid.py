@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import panel as pn
 import param
 
+from panel_app.views.overlay import with_overlay
+
 
 class ImageGrid(pn.custom.JSComponent):
     """See this module; the page sets `asked`, which gets the browser's questions."""
@@ -24,7 +26,7 @@ class ImageGrid(pn.custom.JSComponent):
     kind = param.String(default="", doc="The task: which switches make sense.")
     hint = param.String(default="", doc="What is said where no image was found.")
 
-    _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    _esm = with_overlay(Path(__file__).with_suffix(".js"))
     _stylesheets: ClassVar[list[str]] = [
         Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     ]

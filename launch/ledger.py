@@ -7,137 +7,29 @@ be deleted. MLflow is imported when a ledger is opened.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cvcore.errors import ConfigError, did_you_mean
 from cvcore.metrics import mlflow_run, server
-from launch.base import RunHandle, RunState, RunStatus
+from launch.base import RunState, RunStatus
 from launch.errors import LaunchError, UnknownRun
-
-LAUNCHER = "lakesight.launcher"
-EXTERNAL_ID = "lakesight.external_id"
-FOLDER = "lakesight.folder"
-OVERRIDES = "lakesight.overrides"
-CONFIG_HASH = "lakesight.config_hash"
-CODE_VERSION = "lakesight.code_version"
-GENERATION = "lakesight.generation"
-SUBMITTED_AT = "lakesight.submitted_at"
-STATE = "lakesight.state"
-REASON = "lakesight.reason"
-ATTEMPT = "lakesight.attempt"
-STARTED_AT = "lakesight.started_at"
-ENDED_AT = "lakesight.ended_at"
-SWEEP = "lakesight.sweep"
-KIND = "lakesight.kind"
-"""Tag of a run that is no training: what it is, e.g. batch."""
-USER = "mlflow.user"
-PARENT = "mlflow.parentRunId"
-
-_OURS = ("lakesight.", "mlflow.")
-_TAG_LENGTH = 5000
-_OF_MLFLOW = {
-    "SCHEDULED": RunState.QUEUED,
-    "RUNNING": RunState.RUNNING,
-    "FINISHED": RunState.SUCCEEDED,
-    "FAILED": RunState.FAILED,
-    "KILLED": RunState.CANCELED,
-}
-
-
-@dataclass(frozen=True)
-class LedgerRun:
-    """A run as the ledger has it.
-
-    Attributes:
-        run_id: of MLflow.
-        title: what people call it.
-        experiment: name of the MLflow experiment.
-        mlflow_status: SCHEDULED, RUNNING, FINISHED, FAILED or KILLED.
-        submitted_at: seconds since 1970 (UTC).
-        ended_at: the same, or None.
-        tags: all of them.
-        params: what a training logged of its configuration, {"model.title": ...}, empty before it began.
-        metrics: the newest value of each.
-        step: optimizer steps done, as far as they were logged.
-        experiment_id: of the MLflow experiment.
-    """
-
-    run_id: str
-    title: str
-    experiment: str
-    mlflow_status: str
-    submitted_at: float
-    ended_at: float | None
-    tags: Mapping[str, str]
-    params: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    step: int = 0
-    experiment_id: str = ""
-
-    @property
-    def is_submitted(self) -> bool:
-        """Whether a launcher has it; a training of `lakesight train` has none."""
-        return GENERATION in self.tags
-
-    @property
-    def handle(self) -> RunHandle:
-        """How its launcher finds it."""
-        tag = self.tags.get
-        return RunHandle(tag(LAUNCHER, ""), self.run_id, tag(EXTERNAL_ID, ""), tag(FOLDER, ""))
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether its launcher has said how it ended; then it is not asked again."""
-        return self.tags.get(STATE, "") in {state for state in RunState if state.is_final}
-
-    @property
-    def is_sweep(self) -> bool:
-        """Whether it is the parent of the runs of a sweep."""
-        return SWEEP in self.tags
-
-    @property
-    def parent(self) -> str:
-        """Id of the sweep it belongs to, or ""."""
-        return self.tags.get(PARENT, "")
-
-    @property
-    def generation(self) -> int:
-        """How often a person has resumed it."""
-        return int(self.tags.get(GENERATION, "0"))
-
-    @property
-    def user(self) -> str:
-        """Who submitted it."""
-        return self.tags.get(USER, "")
-
-    @property
-    def own_tags(self) -> dict[str, str]:
-        """The tags that people gave it: all but those of Lakesight and MLflow."""
-        return {key: value for key, value in self.tags.items() if not key.startswith(_OURS)}
-
-    @property
-    def status(self) -> RunStatus:
-        """How it is, as far as the ledger knows."""
-        state = _OF_MLFLOW.get(self.mlflow_status, RunState.PENDING)
-        if self.is_settled:
-            state = RunState(self.tags[STATE])
-        reason = "" if state is RunState.SUCCEEDED else self.tags.get(REASON, "")
-        at, began = self.tags.get(ENDED_AT), self.tags.get(STARTED_AT)
-        return RunStatus(
-            state,
-            reason,
-            external_id=self.tags.get(EXTERNAL_ID, ""),
-            submitted_at=self.submitted_at,
-            started_at=float(began) if began and self.is_settled else None,
-            ended_at=float(at) if at and self.is_settled else self.ended_at,
-            attempt=int(self.tags.get(ATTEMPT, "0")),
-        )
+from launch.ledger_run import LedgerRun, of_mlflow
+from launch.tags import (
+    ATTEMPT,
+    ENDED_AT,
+    FOLDER,
+    GENERATION,
+    MAX_LENGTH,
+    OURS,
+    PARENT,
+    REASON,
+    STARTED_AT,
+    STATE,
+)
 
 
 class Ledger:
@@ -188,7 +80,7 @@ class Ledger:
         Raises:
             ConfigError: the server does not take it.
         """
-        cut = {key: value[:_TAG_LENGTH] for key, value in tags.items() if value}
+        cut = {key: value[:MAX_LENGTH] for key, value in tags.items() if value}
         if parent:
             cut[PARENT] = parent
         try:
@@ -210,7 +102,7 @@ class Ledger:
         """
         with self._asked():
             for key, value in tags.items():
-                self.client.set_tag(run_id, key, value[:_TAG_LENGTH])
+                self.client.set_tag(run_id, key, value[:MAX_LENGTH])
 
     def label(self, run_id: str, tags: Mapping[str, str], gone: Sequence[str] = ()) -> None:
         """Set a person's own tags of a run, and take some away.
@@ -220,10 +112,10 @@ class Ledger:
             LaunchError: the server does not take them.
         """
         for key in (*tags, *gone):
-            if not key.strip() or key.startswith(_OURS):
+            if not key.strip() or key.startswith(OURS):
                 raise ConfigError(
                     f"{key!r} can't be a tag of your own: not empty, and not one that begins with "
-                    f"{' or '.join(_OURS)}, which say how a run is."
+                    f"{' or '.join(OURS)}, which say how a run is."
                 )
         self.tag(run_id, tags)
         with self._asked():
@@ -245,7 +137,7 @@ class Ledger:
             # The training's own sentence says more than the exit code its launcher saw.
             own = run.data.tags.get(REASON, "")
             if status.reason and (status.state is not RunState.FAILED or not own):
-                self.client.set_tag(run_id, REASON, status.reason[:_TAG_LENGTH])
+                self.client.set_tag(run_id, REASON, status.reason[:MAX_LENGTH])
             self.client.set_tag(run_id, ATTEMPT, str(status.attempt))
             if status.started_at is not None:
                 self.client.set_tag(run_id, STARTED_AT, repr(status.started_at))
@@ -284,7 +176,7 @@ class Ledger:
                 token = page.token
                 if not token:
                     break
-        return [_run(run, names[run.info.experiment_id]) for run in runs]
+        return [of_mlflow(run, names[run.info.experiment_id]) for run in runs]
 
     def get(self, run_id: str) -> LedgerRun:
         """Return a run.
@@ -300,7 +192,7 @@ class Ledger:
                     raise UnknownRun(f"run {run_id!r} is not in {_shown(self.uri)}.") from None
                 raise
             name = self.client.get_experiment(run.info.experiment_id).name
-        return _run(run, name)
+        return of_mlflow(run, name)
 
     def find(self, word: str, submitted: bool = True) -> LedgerRun:
         """Return the run that a person means: the start of its id, its title, or its folder.
@@ -371,31 +263,6 @@ def absolute(uri: str) -> str:
     if not separator and uri not in ("databricks", "databricks-uc") and "://" not in uri:
         return uri if ":" in uri else Path(uri).absolute().as_uri()
     return uri
-
-
-def overrides_tag(overrides: Sequence[str]) -> str:
-    """Return overrides as the tag's JSON text."""
-    return json.dumps(list(overrides), ensure_ascii=False)
-
-
-def _run(run: Any, experiment: str) -> LedgerRun:
-    info = run.info
-    tags = dict(run.data.tags)
-    ended = None if info.end_time is None else info.end_time / 1000
-    submitted = float(tags.get(SUBMITTED_AT) or info.start_time / 1000)
-    return LedgerRun(
-        info.run_id,
-        info.run_name or "",
-        experiment,
-        info.status,
-        submitted,
-        ended,
-        tags,
-        dict(run.data.params),
-        dict(run.data.metrics),
-        max((m.step for m in run.data._metric_objs if m.key == "train/loss"), default=0),
-        str(info.experiment_id),
-    )
 
 
 def _shown(uri: str) -> str:

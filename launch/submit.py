@@ -15,12 +15,13 @@ from cvcore.config.schema import Config
 from cvcore.errors import ConfigError
 from cvcore.metrics.mlflow_run import RunIdentity, tracking_uri
 from cvcore.train import frozen
-from launch import ledger as tags
+from launch import tags
 from launch.base import Launcher, RunHandle, RunSpec, RunState, RunStatus
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError, SubmitError
 from launch.launchers import get_launcher
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.stage import CONFIG, code_version, config_hash, run_folder, spec_of, stage
 from launch.sweep import expand
 

@@ -14,8 +14,10 @@ from launch.base import Launcher, RunState, RunStatus
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError
 from launch.launchers import get_launcher
-from launch.ledger import SWEEP, Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.search.plan import is_search
+from launch.tags import SWEEP
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,9 @@ from typing import Any
 from cvcore.metrics import server
 from launch.errors import LaunchError
 from launch.launchers import get_launcher
-from launch.ledger import FOLDER, Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
+from launch.tags import FOLDER
 from panel_app.media import Answer, Media
 
 PICTURES = "predictions"

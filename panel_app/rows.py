@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from cvcore.metrics.names import NUM_DEVICES, TOTAL_STEPS
 from launch.base import RunState, RunStatus
-from launch.ledger import LAUNCHER, OVERRIDES, LedgerRun
+from launch.ledger_run import LedgerRun
 from launch.plan.hardware import NODES
+from launch.tags import LAUNCHER, OVERRIDES
 
 _GPU_METRICS = ("mem/allocated_gib", "mem/reserved_gib", "system/gpu_memory_used_gib")
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvcore.metrics.stream import MetricReader
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.watch import Watch
 from panel_app.artifacts import Artifacts
 from panel_app.background.hub import Hub

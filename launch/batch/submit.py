@@ -17,7 +17,7 @@ from cvcore.batch.job import BatchError, BatchJob
 from cvcore.config.composer import Composer
 from cvcore.config.schema import Config
 from cvcore.metrics.mlflow_run import tracking_uri
-from launch import ledger as tags
+from launch import tags
 from launch.base import RunSpec, RunStatus
 from launch.batch.model import model_folder
 from launch.clock import Clock, SystemClock

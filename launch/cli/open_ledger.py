@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from launch.ledger import Ledger, LedgerRun
+    from launch.ledger import Ledger
+    from launch.ledger_run import LedgerRun
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
         LakesightError: the ledger can't be read.
     """
     from launch.cli.open_ledger import open_ledger
-    from launch.ledger import REASON
     from launch.search.plan import is_search
+    from launch.tags import REASON
     from launch.watch import Watch
 
     ledger = open_ledger(args)

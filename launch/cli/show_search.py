@@ -7,7 +7,8 @@ import sys
 from launch.base import RunState
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.search.plan import folder_of
 from launch.search.start import LOG
 from launch.watch import Watch

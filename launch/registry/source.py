@@ -9,8 +9,10 @@ from cvcore.errors import ModelError
 from cvcore.metrics.mlflow_run import identity_of
 from cvcore.serve.find import LATEST, model_folder
 from launch.errors import UnknownRun
-from launch.ledger import FOLDER, Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.registry.errors import RegistryError
+from launch.tags import FOLDER
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from launch.base import RunState, RunStatus
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError, SubmitError
 from launch.launchers import get_launcher
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.search.plan import Plan, folder_of, plan_of
 from launch.search.space import Space, read
 from launch.search.suggest import suggest

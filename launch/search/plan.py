@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from launch import ledger as tags
+from launch import tags
 from launch.errors import LaunchError, SubmitError
-from launch.ledger import LedgerRun
+from launch.ledger_run import LedgerRun
 
 SEARCH = "lakesight.search"
 """Tag of the parent: the plan as JSON."""

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from cvcore.errors import ConfigError
 from cvcore.metrics.mlflow_run import tracking_uri
-from launch import ledger as tags
+from launch import tags
 from launch.base import RunState
 from launch.errors import SubmitError
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.search.plan import SEARCH, Plan, folder_of, plan_of
 from launch.search.space import read
 from launch.search.suggest import require_optuna

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from cvcore.errors import did_you_mean
 from launch.base import RunState, RunStatus
 from launch.errors import LaunchError
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.search.plan import Plan
 from launch.search.space import Value
 

@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 
 from cvcore.errors import LakesightError
 from launch.base import RunState
-from launch.ledger import FOLDER
+from launch.tags import FOLDER
 from panel_app.artifacts import Frame
 from panel_app.background.hub import Watching
 from panel_app.context import Context

@@ -13,7 +13,7 @@ import panel_material_ui as pmui
 from cvcore.config.composer import Composer
 from cvcore.errors import LakesightError
 from cvcore.metrics.mlflow_run import flat
-from launch.ledger import LedgerRun
+from launch.ledger_run import LedgerRun
 from panel_app.rows import overrides
 from panel_app.services import Services
 from panel_app.views.table import table

@@ -13,7 +13,7 @@ from cvcore.config.composer import Composer
 from cvcore.errors import ConfigError, OverrideError
 from cvcore.metrics.mlflow_run import identity_of
 from cvcore.train import frozen
-from launch import ledger as tags
+from launch import tags
 from launch.base import RunState, RunStatus
 from launch.errors import LaunchError, SubmitError, UnknownRun
 from launch.launchers import get_launcher

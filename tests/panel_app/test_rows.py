@@ -4,7 +4,7 @@ import pytest
 
 from cvcore.errors import ConfigError
 from launch.base import RunState, RunStatus
-from launch.ledger import LedgerRun
+from launch.ledger_run import LedgerRun
 from panel_app.router import asked, parsed, query
 from panel_app.rows import matching, row
 from panel_app.theme import Theme

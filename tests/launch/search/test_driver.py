@@ -12,10 +12,11 @@ import pytest
 from mlflow import MlflowClient
 
 from cvcore.train import frozen
-from launch import ledger as tags
+from launch import tags
 from launch.base import RunHandle, RunSpec, RunState, RunStatus
 from launch.errors import LaunchError, SubmitError
-from launch.ledger import Ledger, LedgerRun
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.search.driver import Driver
 from launch.search.start import begin, held
 from launch.search.trials import TRIAL, VALUE

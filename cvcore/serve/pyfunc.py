@@ -161,6 +161,9 @@ def save_model(folder: Path, target: Path) -> None:
     Args:
         folder: what `artifact.save` wrote.
         target: a new folder.
+
+    Raises:
+        ModelError: the folder is not a whole Lakesight model.
     """
     mlflow.pyfunc.save_model(path=str(target), **_content(folder, artifact.read(folder)))
 

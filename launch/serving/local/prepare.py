@@ -26,7 +26,7 @@ def prepare(model: ModelRef, target: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.parent.mkdir(parents=True, exist_ok=True)
     if model.folder:
-        from cvcore.serve.package import save_model
+        from cvcore.serve.pyfunc import save_model
 
         say(f"packing {model.folder}")
         save_model(Path(model.folder), part)

@@ -19,7 +19,7 @@ from databricks.sdk.service.catalog import VolumeType
 from cvcore.batch.job import BatchError, BatchJob
 from cvcore.batch.partition import predict_partition
 from cvcore.batch.spark import columns
-from cvcore.serve.package import save_model
+from cvcore.serve.pyfunc import save_model
 from launch.base import RunStatus
 from launch.batch.submit import submit
 from launch.databricks.code import Code, this_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
@@ -27,9 +27,9 @@ from panel_app.pages.data.copies import Copies
 from panel_app.pages.data.findings import Findings
 from panel_app.pages.data.images import Images
 from panel_app.pages.data.opened import Opened
-from panel_app.pages.data.progress import Working
 from panel_app.pages.data.statistics import Statistics
 from panel_app.pages.data.summary import summary
+from panel_app.pages.data.work import Work
 from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
@@ -55,14 +55,11 @@ class DataPage:
         self._kept: str | None = None
         self._values: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
-        self._jobs: dict[str, tuple[str, Callable[[Progress], Any]]] = {}
-        self._shown_job = ""
         self._is_opening = False
         self.images = Images(self._keep)
-        self.working: Working | None = None
+        self.work = Work(self.sets.jobs)
         self._parts: dict[str, Any] = {}
         self.words = pn.Column(sizing_mode="stretch_width")
-        self.progress = pn.Column(sizing_mode="stretch_width")
         self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(2, 10, 4, 10))
         self.inspect = pmui.Button(
             label="Inspect", icon="fact_check", variant="outlined", visible=False
@@ -91,7 +88,7 @@ class DataPage:
             ),
             self.chooser.view,
             self.words,
-            self.progress,
+            self.work.view,
             self.summary,
             self.tabs,
             self.ready,
@@ -146,19 +143,7 @@ class DataPage:
 
     async def refresh(self) -> None:
         """Look how far the workers are."""
-        for name, (title, ended) in list(self._jobs.items()):
-            job = self.sets.jobs.get(name)
-            if job is None:
-                del self._jobs[name]
-            elif job.is_over:
-                del self._jobs[name]
-                found = ended(job)
-                if asyncio.iscoroutine(found):
-                    await found
-            else:
-                self._show_job(name, title, job)
-        if not self._jobs and self.working is not None:
-            self.working.hide()
+        await self.work.refresh()
 
     def close(self) -> None:
         """Drop what is under way here; workers go on for whoever asks next."""
@@ -244,7 +229,7 @@ class DataPage:
         if index is None:
             self._say("", "")
             name = self.sets.start("index", choice)
-            self._watch(name, "Opening the data set", self._indexed)
+            self.work.watch(name, "Opening the data set", self._indexed)
             return
         inspection = await asyncio.to_thread(self.sets.inspection, choice, index)
         await self._show(Opened(self.sets, choice, index, inspection))
@@ -276,7 +261,7 @@ class DataPage:
         name = f"inspect/{opened.key}"
         job = self.sets.jobs.get(name)
         if job is not None and not job.is_over:
-            self._watch(name, "Inspecting the data set", self._inspected)
+            self.work.watch(name, "Inspecting the data set", self._inspected)
 
     async def _show_view(self) -> None:
         opened = self.opened
@@ -319,22 +304,6 @@ class DataPage:
 
     # ------------------------------------------------------------------ work of workers
 
-    def _watch(self, name: str, title: str, ended: Callable[[Progress], Any]) -> None:
-        self._jobs[name] = (title, ended)
-        job = self.sets.jobs.get(name)
-        if job is not None and not job.is_over:
-            self._show_job(name, title, job)
-
-    def _show_job(self, name: str, title: str, job: Progress) -> None:
-        self._shown_job = name
-        if self.working is None:
-            self.working = Working(self._cancel)
-            self.progress.append(self.working.view)
-        self.working.show(title, job)
-
-    def _cancel(self) -> None:
-        self.sets.jobs.cancel(self._shown_job)
-
     async def _indexed(self, job: Progress) -> None:
         if job.state == "done":
             await self._load()
@@ -346,7 +315,7 @@ class DataPage:
     def _inspect(self) -> None:
         if self.opened is not None:
             name = self.sets.start("inspect", self.opened.choice)
-            self._watch(name, "Inspecting the data set", self._inspected)
+            self.work.watch(name, "Inspecting the data set", self._inspected)
 
     async def _inspected(self, job: Progress) -> None:
         if job.state == "done":
@@ -376,7 +345,7 @@ class DataPage:
             return
         self._part("findings").copied.objects = []
         name = self.sets.start("repair", opened.choice, out=str(out), link=link)
-        self._watch(name, "Writing a repaired copy", self._part("findings").say_copied)
+        self.work.watch(name, "Writing a repaired copy", self._part("findings").say_copied)
 
     def _offer_copy(self, choice: Choice) -> None:
         path = in_volume(choice.data)
@@ -399,7 +368,7 @@ class DataPage:
 
     def _fetch(self, choice: Choice) -> None:
         name = self.sets.start_fetch(choice)
-        self._watch(name, "Copying from the Volume", self._fetched)
+        self.work.watch(name, "Copying from the Volume", self._fetched)
 
     async def _fetched(self, job: Progress) -> None:
         if job.state == "done":

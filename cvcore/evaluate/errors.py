@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +86,46 @@ def operating_points(
     return points
 
 
-def error_report(metric: CocoMetric, kind: IouType, thresholds: Sequence[float]) -> ErrorReport:
-    """Return what goes wrong when each class keeps the scores from its threshold on.
+@dataclass(frozen=True)
+class Judged:
+    """Every detection and every object at the operating points.
+
+    Attributes:
+        label_R: class of each detection.
+        image_R: position of its image.
+        error_R: its `ErrorType`; IGNORED also where its score is below the threshold.
+        object_R: position of the object that its error speaks of.
+        background_R: whether it is found on background in the confusion.
+        label_M: class of each object.
+        image_M: position of its image.
+        counts_M: whether it counts (no crowd).
+        found_M: whether a detection finds it.
+        missed_M: whether it counts and no detection is on it or near it.
+        answer_M: class that it is taken for; K: missed.
+        num_images: seen.
+    """
+
+    label_R: NDArray[np.int64]
+    image_R: NDArray[np.int64]
+    error_R: NDArray[np.integer[Any]]
+    object_R: NDArray[np.int64]
+    background_R: NDArray[np.bool_]
+    label_M: NDArray[np.int64]
+    image_M: NDArray[np.int64]
+    counts_M: NDArray[np.bool_]
+    found_M: NDArray[np.bool_]
+    missed_M: NDArray[np.bool_]
+    answer_M: NDArray[np.int64]
+    num_images: int
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """Which detections are an error, bool [R]."""
+        return np.isin(self.error_R, list(ERROR_NAMES))
+
+
+def judge(metric: CocoMetric, kind: IouType, thresholds: Sequence[float]) -> Judged:
+    """Return what every detection and object is when each class keeps the scores from its threshold.
 
     Args:
         metric: after its last update.
@@ -110,12 +149,6 @@ def error_report(metric: CocoMetric, kind: IouType, thresholds: Sequence[float])
 
     found_M = objects_of(ErrorType.CORRECT)
     covered_M = found_M | objects_of(ErrorType.CLASSIFICATION, ErrorType.LOCALISATION)
-    wrong_R = np.isin(error_R, list(ERROR_NAMES))
-    columns = {
-        name: np.bincount(label_R[error_R == error], minlength=num_labels)
-        for error, name in ERROR_NAMES.items()
-    }
-    columns["missed"] = np.bincount(label_M[counts_M & ~covered_M], minlength=num_labels)
 
     # A lost object counts as the class of the best detection that mistook it. Of repeated indices
     # the last assignment stays: the best score.
@@ -126,22 +159,47 @@ def error_report(metric: CocoMetric, kind: IouType, thresholds: Sequence[float])
     mistaken_by_M[object_R[mistakes]] = mistakes
     answer_M = np.where(found_M, label_M, num_labels)
     answer_M[mistaken_by_M >= 0] = label_R[mistaken_by_M[mistaken_by_M >= 0]]
-    on_background_R = wrong_R.copy()
-    on_background_R[mistaken_by_M[mistaken_by_M >= 0]] = False
-    confusion = np.zeros((num_labels + 1, num_labels + 1), np.int64)
-    np.add.at(confusion, (label_M[counts_M], answer_M[counts_M]), 1)
-    np.add.at(confusion[num_labels], label_R[on_background_R], 1)
+    background_R = np.isin(error_R, list(ERROR_NAMES))
+    background_R[mistaken_by_M[mistaken_by_M >= 0]] = False
+    return Judged(
+        label_R=label_R,
+        image_R=detections.image_R,
+        error_R=error_R,
+        object_R=object_R,
+        background_R=background_R,
+        label_M=label_M,
+        image_M=objects.image_R,
+        counts_M=counts_M,
+        found_M=found_M,
+        missed_M=counts_M & ~covered_M,
+        answer_M=answer_M,
+        num_images=len(objects.counts_I),
+    )
 
-    num_images = len(objects.counts_I)
-    found_I = np.bincount(objects.image_R[found_M], minlength=num_images)
-    wrong_I = np.bincount(detections.image_R[wrong_R], minlength=num_images)
-    objects_I = np.bincount(objects.image_R[counts_M], minlength=num_images)
+
+def error_report(metric: CocoMetric, kind: IouType, thresholds: Sequence[float]) -> ErrorReport:
+    """Return what goes wrong when each class keeps the scores from its threshold on; as `judge`."""
+    found = judge(metric, kind, thresholds)
+    k = len(metric.labels)
+    columns = {
+        name: np.bincount(found.label_R[found.error_R == error], minlength=k)
+        for error, name in ERROR_NAMES.items()
+    }
+    columns["missed"] = np.bincount(found.label_M[found.missed_M], minlength=k)
+    confusion = np.zeros((k + 1, k + 1), np.int64)
+    np.add.at(confusion, (found.label_M[found.counts_M], found.answer_M[found.counts_M]), 1)
+    np.add.at(confusion[k], found.label_R[found.background_R], 1)
+
+    num_images = found.num_images
+    found_I = np.bincount(found.image_M[found.found_M], minlength=num_images)
+    wrong_I = np.bincount(found.image_R[found.wrong], minlength=num_images)
+    objects_I = np.bincount(found.image_M[found.counts_M], minlength=num_images)
     total_I = found_I + wrong_I + objects_I
     f1_I = np.divide(2.0 * found_I, total_I, out=np.ones(num_images), where=total_I > 0)
     return ErrorReport(
         counts={
-            name: {error: int(column_K[k]) for error, column_K in columns.items()}
-            for k, name in enumerate(metric.labels.names)
+            name: {error: int(column_K[at]) for error, column_K in columns.items()}
+            for at, name in enumerate(metric.labels.names)
         },
         confusion=confusion,
         image_f1=dict(zip(metric.image_ids, f1_I.tolist(), strict=True)),

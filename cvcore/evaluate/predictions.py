@@ -79,11 +79,11 @@ def rows(prediction: Prediction, source_ids: Sequence[int | str]) -> Iterator[di
             yield {
                 "category_id": source_ids[k],
                 "segment_id": int(segment),
-                "segmentation": _encoded(prediction.segment_ids_HW == segment),
+                "segmentation": encoded(prediction.segment_ids_HW == segment),
             }
     elif prediction.semantic_HW is not None:
         for k in np.unique(prediction.semantic_HW):
-            mask = _encoded(prediction.semantic_HW == k)
+            mask = encoded(prediction.semantic_HW == k)
             yield {"category_id": source_ids[k], "segmentation": mask}
     else:
         yield from _objects(prediction, source_ids)
@@ -102,17 +102,19 @@ def _objects(prediction: Prediction, source_ids: Sequence[int | str]) -> Iterato
             "score": float(prediction.scores_N[i]),
         }
         if prediction.masks is not None:
-            row["segmentation"] = _text(prediction.masks[i])
+            row["segmentation"] = text(prediction.masks[i])
         yield row
 
 
-def _encoded(mask_HW: NDArray[np.bool_]) -> dict[str, Any]:
+def encoded(mask_HW: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return a mask as a compressed RLE, JSON-able."""
     from pycocotools import mask
 
-    return _text(mask.encode(np.asfortranarray(mask_HW, np.uint8)))
+    return text(mask.encode(np.asfortranarray(mask_HW, np.uint8)))
 
 
-def _text(rle: Rle) -> dict[str, Any]:
+def text(rle: Rle) -> dict[str, Any]:
+    """Return a compressed RLE, JSON-able."""
     counts = rle["counts"]
     size = [int(v) for v in rle["size"]]
     return {"size": size, "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}

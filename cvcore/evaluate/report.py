@@ -8,6 +8,8 @@ errors.json       kinds of error by class, or the most confused pairs
 worst.json        the images that went worst; pictures in worst/
 latency.json      how fast the model is, where it was measured
 predictions.jsonl.gz   every prediction (see `predictions`)
+truths.jsonl.gz        what is true of every image (see `truths`)
+state.npz         what the figures are computed from (see `kept`)
 index.html        all of it on one page that needs nothing else
 """
 

@@ -16,7 +16,7 @@ from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
 from cvcore.data.labels import LabelSpace
 from cvcore.data.samples import Prediction, Truth
-from cvcore.evaluate import predictions, report
+from cvcore.evaluate import kept, predictions, report, truths
 from cvcore.evaluate.analysis import analyse
 from cvcore.evaluate.bootstrap import Resampled, intervals
 from cvcore.evaluate.certificate import certificate
@@ -81,7 +81,11 @@ def evaluate(
     out_dir.mkdir(parents=True, exist_ok=True)
     config, labels = subject.config, subject.labels
     progress = Progress(f"evaluating {subject.split}", len(subject.dataset), world)
-    with predictions.PredictionFile(_part(out_dir, rank), labels) as file, progress:
+    with (
+        predictions.PredictionFile(_part(out_dir, rank, predictions.FILE), labels) as file,
+        truths.TruthFile(_part(out_dir, rank, truths.FILE), labels) as truth_file,
+        progress,
+    ):
         metric: Any = evaluate_batches(
             subject.model,
             batches,
@@ -89,12 +93,14 @@ def evaluate(
             subject.task.metrics(config.task, labels),
             subject.prepare,
             autocast=subject.autocast,
-            observers=[file, progress, *observers],
+            observers=[file, truth_file, progress, *observers],
         )
     metric = merge_ranks(metric, lambda: subject.task.metrics(config.task, labels))
     outcome: list[Report | None] = [None]
     if rank == 0:
-        _join(out_dir, world)
+        for name in (predictions.FILE, truths.FILE):
+            _join(out_dir, world, name)
+        kept.save(metric, out_dir / kept.FILE)
         outcome = [_written(subject, metric, out_dir, progress.elapsed_s)]
     if world > 1:
         dist.broadcast_object_list(outcome, src=0)
@@ -161,21 +167,22 @@ def _predict(subject: Subject, index: int) -> tuple[Prediction, Truth]:
     return found[0], truths[0]
 
 
-def _join(out_dir: Path, num_parts: int) -> None:
-    """Join the prediction files of all processes."""
-    parts = [_part(out_dir, rank) for rank in range(num_parts)]
+def _join(out_dir: Path, num_parts: int, name: str) -> None:
+    """Join the files of all processes."""
+    parts = [_part(out_dir, rank, name) for rank in range(num_parts)]
     missing = [path.name for path in parts if not path.is_file()]
     if missing:
         log.warning(
-            "%s: the predictions of %d other processes are not in this folder and are left out",
+            "%s: %s of %d other processes is not in this folder and is left out",
             out_dir,
+            name,
             len(missing),
         )
-    predictions.join([path for path in parts if path.is_file()], out_dir / predictions.FILE)
+    predictions.join([path for path in parts if path.is_file()], out_dir / name)
 
 
-def _part(out_dir: Path, rank: int) -> Path:
-    return out_dir / f".{rank:04d}.{predictions.FILE}"
+def _part(out_dir: Path, rank: int, name: str) -> Path:
+    return out_dir / f".{rank:04d}.{name}"
 
 
 def _rank_and_world() -> tuple[int, int]:

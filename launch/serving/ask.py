@@ -25,6 +25,7 @@ class Answers:
         seconds: from sending to the whole answer.
         sent_bytes: of the request.
         answer_bytes: of the answers.
+        model_s: what of `seconds` the model's server took; None if the endpoint does not tell.
     """
 
     answers: list[dict[str, Any]]
@@ -32,6 +33,7 @@ class Answers:
     seconds: float
     sent_bytes: int
     answer_bytes: int
+    model_s: float | None = None
 
 
 def body_of(
@@ -75,14 +77,14 @@ def ask(
             "is some 12 MB of images before base64. Send fewer or smaller images."
         )
     started = time.perf_counter()
-    got, served = endpoints.post(name, body)
+    got, served, model_s = endpoints.post(name, body)
     seconds = time.perf_counter() - started
     texts = texts_of(got, len(images))
     try:
         answers = [json.loads(text) for text in texts]
     except ValueError as error:
         raise EndpointError(f"endpoint {name} gave something that is not JSON: {error}") from error
-    return Answers(answers, served, seconds, size, sum(map(len, texts)))
+    return Answers(answers, served, seconds, size, sum(map(len, texts)), model_s)
 
 
 def texts_of(got: dict[str, Any], expected: int) -> list[str]:

@@ -28,6 +28,7 @@ from launch.serving.models import ModelRef
 from launch.serving.types import (
     Endpoint,
     EndpointError,
+    Posted,
     RequestRefused,
     Wish,
     check_name,
@@ -149,7 +150,7 @@ class DatabricksEndpoints:
             raise EndpointError(in_words(error)) from error
         return text or ""
 
-    def post(self, name: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    def post(self, name: str, body: Mapping[str, Any]) -> Posted:
         """Send a request; see `Endpoints`."""
         try:
             got = self._for_answers().api_client.do(
@@ -167,7 +168,7 @@ class DatabricksEndpoints:
             raise EndpointError(in_words(error)) from error
         assert isinstance(got, dict)
         served = str(got.pop(SERVED_HEADER, "") or "")
-        return got, served
+        return Posted(got, served)
 
     def _for_answers(self) -> WorkspaceClient:
         """Return a client that waits for a cold start and asks once."""

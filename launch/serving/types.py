@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cvcore.errors import did_you_mean
 from launch.errors import LaunchError
@@ -129,6 +129,20 @@ class Wish:
     user: str = ""
 
 
+class Posted(NamedTuple):
+    """What an endpoint answered.
+
+    Attributes:
+        body: of the answer.
+        served: the version that gave it; "" if the endpoint does not tell.
+        model_s: how long the model's server took, seconds; None if the endpoint does not tell.
+    """
+
+    body: dict[str, Any]
+    served: str
+    model_s: float | None = None
+
+
 class Endpoints(Protocol):
     """The endpoints of one place. Holds nothing: another one knows the same."""
 
@@ -197,8 +211,8 @@ class Endpoints(Protocol):
         """
         ...
 
-    def post(self, name: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Send a request; return the answer's body and which served version gave it.
+    def post(self, name: str, body: Mapping[str, Any]) -> Posted:
+        """Send a request; return the answer's body, which served version gave it, and how fast.
 
         Raises:
             EndpointError: it does not answer, or refuses: `RequestRefused` for what is the caller's.

@@ -5,6 +5,7 @@ Letters: H, W = height, width of the image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -15,7 +16,7 @@ from PIL import Image
 from cvcore.data import masks
 from cvcore.data.images import decode_mask, decode_panoptic
 from cvcore.data.labels import LabelSpace
-from cvcore.data.records import Annotation, ImageRef, Record
+from cvcore.data.records import Annotation, ImageRef, Record, Rle
 from cvcore.errors import DataError
 
 MAX_OBJECTS = 300
@@ -47,7 +48,7 @@ def shapes(
     kept = record.annotations if whole else record.annotations[:MAX_OBJECTS]
     if kept:
         epsilon = 0.0 if whole or size_hw is None else max(size_hw) / _THUMBNAIL_PX * 0.75
-        polygons = [_polygons(a, epsilon) for a in kept]
+        polygons = [outlines(a.segmentation, epsilon) for a in kept]
         found["boxes"] = [
             [index_of.get(a.source_category, -1), *_box(a, polygon), int(a.iscrowd)]
             for a, polygon in zip(kept, polygons, strict=True)
@@ -120,8 +121,18 @@ def _box(annotation: Annotation, polygons: list[list[float]]) -> list[float]:
     return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
 
 
-def _polygons(annotation: Annotation, epsilon: float) -> list[list[float]]:
-    shape = annotation.segmentation
+def outlines(
+    shape: Rle | Sequence[Sequence[float]] | None, epsilon: float = 0.0
+) -> list[list[float]]:
+    """Return a mask's lines as they are drawn, holes too: even-odd filled they are the mask.
+
+    Args:
+        shape: RLE or COCO's polygons; None: no mask.
+        epsilon: pixels by which a line may be simplified.
+
+    Returns:
+        [[x1, y1, ...], ...]; nothing of what can't be read.
+    """
     if not shape:
         return []
     if isinstance(shape, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ from launch.serving.types import (
     Endpoint,
     EndpointError,
     EndpointState,
+    Posted,
     RequestRefused,
     Served,
     Wish,
@@ -52,6 +54,8 @@ _LOOK_S = 0.05
 _ANSWER_S = 300.0
 _LOG_BYTES = 64_000
 SERVED_HEADER = "served-model-name"
+TIMING_HEADER = "server-timing"
+_MODEL_TIME = re.compile(r"model;dur=([\d.]+)")
 
 
 class LocalEndpoints:
@@ -164,7 +168,7 @@ class LocalEndpoints:
         except OSError:
             return ""
 
-    def post(self, name: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    def post(self, name: str, body: Mapping[str, Any]) -> Posted:
         """Send a request; see `Endpoints`."""
         endpoint = self.get(name)
         if not endpoint.url:
@@ -282,8 +286,8 @@ def with_version(name: str, plan: Plan, model: WantedModel, share: int) -> Plan:
     return Plan((others[0], model), {others[0].name: 100 - share, model.name: share})
 
 
-def post_json(url: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """POST JSON to a local endpoint; return the answer's body and the version that gave it.
+def post_json(url: str, body: Mapping[str, Any]) -> Posted:
+    """POST JSON to a local endpoint; return the answer, the version that gave it, the model's time.
 
     Raises:
         RequestRefused: 4xx: the sentence of the endpoint.
@@ -294,7 +298,9 @@ def post_json(url: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     request = urllib.request.Request(url, data, headers)  # noqa: S310 (a loopback address)
     try:
         with urllib.request.urlopen(request, timeout=_ANSWER_S) as got:  # noqa: S310
-            return json.load(got), str(got.headers.get(SERVED_HEADER, ""))
+            timing = _MODEL_TIME.search(got.headers.get(TIMING_HEADER, ""))
+            model_s = float(timing[1]) / 1000 if timing else None
+            return Posted(json.load(got), str(got.headers.get(SERVED_HEADER, "")), model_s)
     except urllib.error.HTTPError as error:
         with error:
             text = error.read().decode(errors="replace")

@@ -120,6 +120,7 @@ class Gateway:
         if address is None:
             return refusal(503, f"version {served} is being started again. Try again later.")
         self.in_flight[served] = self.in_flight.get(served, 0) + 1
+        began = time.perf_counter()
         try:
             got = await self._client.post(
                 f"{address}/invocations", content=body, headers={"content-type": "application/json"}
@@ -132,7 +133,9 @@ class Gateway:
             )
         finally:
             self.in_flight[served] -= 1
-        headers = {SERVED_HEADER: served}
+        took_ms = 1000 * (time.perf_counter() - began)
+        # W3C Server Timing: what is left of the caller's time was the network and this process.
+        headers = {SERVED_HEADER: served, "server-timing": f"model;dur={took_ms:.1f}"}
         if got.status_code < 400:
             return Response(got.content, media_type="application/json", headers=headers)
         status, sentence = in_a_sentence(got.status_code, got.text, served)

@@ -117,9 +117,11 @@ def measure(
     images = Worsened(data, split, rows, task, config, fit_transform(config.model))
     clean = _figure(model, images, place)
     found: list[dict[str, Any]] = []
+    settings = sum(len(values) for values, _, _ in CHANGES.values())
     for change, (values, _, _) in CHANGES.items():
         for severity, value in enumerate(values, 1):
-            on_progress(f"{change}, {shown(change, value)}")
+            number = len(found) + 1
+            on_progress(f"{change}, {shown(change, value)} ({number} of {settings})")
             images.change, images.value = change, value
             figure = _figure(model, images, place)
             kept = figure / clean if clean and figure is not None else None

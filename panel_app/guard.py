@@ -106,7 +106,7 @@ class _SafeHeaders(OutputTransform):
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+        headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
         if self.ancestors == "'self'":
             headers["X-Frame-Options"] = "SAMEORIGIN"
         headers.pop("Server", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from cvcore.errors import DataError, LakesightError
@@ -14,6 +15,7 @@ from panel_app.data.sets import DataSets
 from panel_app.services import Services
 
 NUM = 8
+_LOOK_S = 0.3
 _SPLITS = ("test", "val", "train")
 _NOT_DATA = ("run.", "tracking.", "compute", "registry.", "serving.", "trainer.")
 
@@ -44,6 +46,21 @@ def data_of(services: Services, sets: DataSets, endpoint: Endpoint) -> Choice:
         except (OSError, LakesightError) as error:
             raise DataError("the run that made this model is not on this machine.") from error
     return sets.choose(tuple(word for word in words if not word.startswith(_NOT_DATA)))
+
+
+def made(sets: DataSets, choice: Choice) -> Index:
+    """Return a data set's index once a worker has made it.
+
+    Raises:
+        DataError: it can't be made.
+    """
+    job = sets.start("index", choice)
+    while (now := sets.jobs.get(job)) is not None and not now.is_over:
+        time.sleep(_LOOK_S)
+    index = sets.index(choice)
+    if index is None:
+        raise DataError(now.error if now is not None and now.error else "it can't be read now.")
+    return index
 
 
 def rows(index: Index, number: int = NUM) -> list[int]:

@@ -55,7 +55,8 @@ class Command(pn.custom.JSComponent):
         .command[hidden] { display: none; }
         code { font: 12.5px/1.5 ui-monospace, Menlo, Consolas, monospace; padding: 6px 10px;
                border-radius: 8px;
-               background: color-mix(in srgb, currentColor 7%, transparent); overflow-wrap: anywhere; }
+               background: color-mix(in srgb, currentColor 7%, transparent); overflow-wrap: anywhere;
+               white-space: pre-wrap; }
         button { font: inherit; font-size: 13px; font-weight: 600; padding: 5px 12px; border-radius: 8px;
                  cursor: pointer; color: var(--panel-primary-color); background: none;
                  border: 1px solid color-mix(in srgb, currentColor 45%, transparent); }

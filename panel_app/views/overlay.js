@@ -40,7 +40,8 @@ const sharp = (canvas) => {
 
 // labels(): [{name, color: [r, g, b]}]; look: {hidden: Set of indices, names: bool, fill: 0..1}, read at
 // each drawing. An item has boxes [[class, x, y, w, h, crowd]] in its own pixels, polygons (per box,
-// [[x, y, x, y, ...]]), parts (class per value of the mask), segments (a line around each part).
+// [[x, y, x, y, ...]]), texts (per box, in place of the name of its class), parts (class per value of the
+// mask), segments (a line around each part).
 const overlay = (labels, look) => {
   const color = (index) => labels()[index]?.color ?? [230, 60, 60]
   const name = (index) => labels()[index]?.name ?? "not in the list of classes"
@@ -102,8 +103,8 @@ const overlay = (labels, look) => {
         }
         pen.setLineDash([])
       }
-      if (look.names || strong) drawName(pen, name(index), ...at(x, y), index)
+      if (look.names || strong) drawName(pen, item.texts?.[i] ?? name(index), ...at(x, y), index)
     })
   }
-  return {color, name, css, drawMask, drawShapes}
+  return {color, name, css, drawMask, drawShapes, drawName}
 }

@@ -18,9 +18,12 @@
   }
   const label_of = (one) => {
     const by_id = one.id && one.getRootNode().querySelector(`label[for="${CSS.escape(one.id)}"]`)
-    const text = one.ariaLabel || by_id?.innerText || one.closest("label")?.innerText ||
+    const named = one.getAttribute("aria-labelledby")?.split(" ")[0]
+    const by_other = named && one.getRootNode().querySelector(`#${CSS.escape(named)}`)?.innerText
+    const text = one.ariaLabel || by_other || by_id?.innerText || one.closest("label")?.innerText ||
       one.innerText || one.getAttribute("placeholder") || one.title || one.name || ""
-    return text.trim().replace(/\s+/g, " ").slice(0, 60)
+    // How a column is sorted is no other control.
+    return text.replace(/[\u2191\u2193]/g, "").trim().replace(/\s+/g, " ").slice(0, 60)
   }
   const kind_of = (one) => one.getAttribute("role") || one.type || one.tagName.toLowerCase()
 

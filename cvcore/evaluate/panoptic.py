@@ -73,6 +73,10 @@ class PanopticMetric:
         once_1I = np.ones((1, len(self._table)), np.int64)
         return {key: float(value_B[0]) for key, value_B in self.resampled(once_1I).items()}
 
+    def qualities(self) -> OrderedRows:
+        """Return the rows of `QUALITY` of all images."""
+        return self._table.ordered("classes")
+
     def per_class(self) -> dict[str, dict[str, float]]:
         """Return PQ, SQ, RQ and the counts of each class."""
         rows = self._table.ordered("classes")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cvcore.config.composer import load
 from cvcore.config.overrides import parse
 from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
 from cvcore.data.normalise import normalise
+from cvcore.data.samples import Prediction, Truth
 from cvcore.data.transforms import fit_transform
-from cvcore.errors import DataError, ModelError
+from cvcore.errors import DataError
+from cvcore.evaluate.configuration import configuration as configuration
 from cvcore.evaluate.open_split import open_split
 from cvcore.evaluate.report import Report
 from cvcore.evaluate.run import Subject, evaluate
@@ -23,36 +24,7 @@ from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
 from cvcore.train.arguments import AUTOCAST, precision
 from cvcore.train.batches import evaluation_loader
-from cvcore.train.frozen import OVERRIDES, read_overrides
-
-
-def configuration(folder: Path, overrides: Sequence[str]) -> Config:
-    """Return the configuration of a saved model's run with overrides on top.
-
-    Task and model are those that were saved. Another `data=` replaces all that the run said of data.
-
-    Args:
-        folder: a saved model folder; a run's, or a copy somewhere else (then the defaults hold).
-        overrides: as on the command line.
-
-    Raises:
-        ConfigError: the overrides can't be used.
-        ModelError: the folder is not a model, or the overrides name another task.
-    """
-    saved = artifact.read(folder)
-    run_dir = folder.parent
-    known = read_overrides(run_dir) if (run_dir / OVERRIDES).is_file() else []
-    replaced = {"run"} | {key for o in overrides if (key := parse(o).key) in ("data", "experiment")}
-    kept = [o for o in known if parse(o).key.partition(".")[0] not in replaced]
-    if not any(parse(o).key in ("task", "experiment") for o in [*kept, *overrides]):
-        kept.insert(0, f"task={saved.task.kind}")
-    config = load([*kept, *overrides])
-    if config.task.kind != saved.task.kind:
-        raise ModelError(
-            f"{folder} is a model for {saved.task.kind}, not for {config.task.kind}. Leave task= out."
-        )
-    config.task, config.model = saved.task, saved.model
-    return config
+from cvcore.train.frozen import OVERRIDES
 
 
 def evaluate_saved(
@@ -61,6 +33,7 @@ def evaluate_saved(
     split: str,
     out_dir: Path | None = None,
     device: str | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Evaluate and write a report; return it.
 
@@ -71,6 +44,7 @@ def evaluate_saved(
         out_dir: of the report; None: the run's `report/<split>`, or with overrides
             `evaluations/<time>-<split>` beside it (in the model's folder if that has no run).
         device: for torch; None: the GPU where there is one.
+        tell: told the number of images done and of all, before the first and after each batch.
 
     Raises:
         LakesightError: the folder, the overrides, the device, the data or the place of the report
@@ -117,7 +91,24 @@ def evaluate_saved(
         prepare=to_device,
         autocast=autocast,
     )
-    return evaluate(subject, loader, out_dir)
+    return evaluate(subject, loader, out_dir, [] if tell is None else [_Count(tell, len(dataset))])
+
+
+class _Count:
+    """An observer that counts images."""
+
+    def __init__(self, tell: Callable[[int, int], None], total: int) -> None:
+        self.tell, self.total, self.done = tell, total, 0
+        tell(0, total)
+
+    def __call__(
+        self,
+        outputs: Any,  # noqa: ARG002 (an observer's signature)
+        predictions: Sequence[Prediction],
+        truths: Sequence[Truth],  # noqa: ARG002
+    ) -> None:
+        self.done += len(predictions)
+        self.tell(self.done, self.total)
 
 
 def _out_dir(folder: Path, split: str, changed: bool) -> Path:

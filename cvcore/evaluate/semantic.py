@@ -58,6 +58,10 @@ class SemanticMetric:
         """Take in another process's `state()`."""
         self._table.merge(state)
 
+    def cells(self) -> OrderedRows:
+        """Return the rows of `CELL` of all images."""
+        return self._table.ordered("cells")
+
     def confusion(self) -> NDArray[np.uint64]:
         """Return pixels by true class (rows) and predicted class (columns), uint64 [K, K]."""
         rows = self._table.ordered("cells")

@@ -1,0 +1,97 @@
+"""What an evaluation that is a run of its own reads, and how far it says it is. Torch-free.
+
+evaluation.json   what is asked for (`EvaluationJob`), written by who submits it
+progress.json     how far it is (`JobProgress`), written by the run
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+FILE = "evaluation.json"
+PROGRESS = "progress.json"
+REPORT = "report"
+"""The report of a split is in `report/<split>` of the run's folder, as a training's."""
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """An evaluation.
+
+    Attributes:
+        model: a saved model folder, absolute.
+        split: train, val or test.
+        overrides: on top of the model's run's own.
+        run_id: of the MLflow run; "" if it is not tracked.
+        tracking_uri: of its server; one with a password comes from the environment instead.
+        device: for torch; "": the GPU where there is one.
+    """
+
+    model: str
+    split: str = "val"
+    overrides: tuple[str, ...] = ()
+    run_id: str = ""
+    tracking_uri: str = ""
+    device: str = ""
+
+    def write(self, folder: Path) -> Path:
+        """Write it into a run's folder; return the file."""
+        path = folder / FILE
+        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> EvaluationJob:
+        """Return what `write` wrote.
+
+        Raises:
+            OSError, ValueError: it can't be read.
+        """
+        values = _known(cls, json.loads(path.read_text(encoding="utf-8")))
+        return cls(**{**values, "overrides": tuple(values.get("overrides", ()))})
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How far an evaluation is.
+
+    Attributes:
+        done: images.
+        total: images of the split.
+        per_s: images per second since the first one.
+        eta_s: how long it will still take, seconds; None: not known yet.
+    """
+
+    done: int
+    total: int
+    per_s: float
+    eta_s: float | None
+
+    def write(self, folder: Path) -> None:
+        """Say it in a run's folder."""
+        part = folder / f".{PROGRESS}.part"
+        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        part.replace(folder / PROGRESS)
+
+    @classmethod
+    def read(cls, folder: Path) -> JobProgress | None:
+        """Return what a run's folder says; None: nothing yet."""
+        try:
+            return cls(**_known(cls, json.loads((folder / PROGRESS).read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def line(self) -> str:
+        """Return it in words."""
+        left = "" if self.eta_s is None else f", {self.eta_s:,.0f} s left"
+        share = 100 * self.done / max(self.total, 1)
+        return f"{self.done:,} of {self.total:,} images ({share:.0f} %), {self.per_s:,.1f} per second{left}"
+
+
+def _known(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {one.name for one in fields(cls)}
+    return {key: value for key, value in values.items() if key in names}

@@ -16,6 +16,7 @@ from cvcore.errors import ConfigError
 from cvcore.metrics.mlflow_run import RunIdentity, tracking_uri
 from cvcore.train import frozen
 from launch import tags
+from launch.activity.record import recorded
 from launch.base import Launcher, RunHandle, RunSpec, RunState, RunStatus
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError, SubmitError
@@ -103,20 +104,22 @@ class Submitter:
         }
         run_id = ledger.create(config.tracking.experiment, title, described, parent)
         identity = RunIdentity(run_id, ledger.uri)
-        try:
-            stage(config, overrides, folder, identity)
-            spec = spec_of(
-                config,
-                folder,
-                identity,
-                title=title,
-                user=self.user,
-                tags={"lakesight.run_id": run_id},
-            )
-            handle = self._hand_over(ledger, launcher, spec)
-        except LaunchError as error:
-            _refused(ledger, run_id, error)
-            raise
+        with recorded("launch", f"run {title}", self.user) as told:
+            told.update(id=run_id, task=config.task.kind, where=launcher.kind)
+            try:
+                stage(config, overrides, folder, identity)
+                spec = spec_of(
+                    config,
+                    folder,
+                    identity,
+                    title=title,
+                    user=self.user,
+                    tags={"lakesight.run_id": run_id},
+                )
+                handle = self._hand_over(ledger, launcher, spec)
+            except LaunchError as error:
+                _refused(ledger, run_id, error)
+                raise
         return Submitted(handle, title, ledger.uri)
 
     def sweep(self, overrides: Sequence[str]) -> list[Submitted]:
@@ -171,12 +174,14 @@ class Submitter:
             tags={"lakesight.run_id": run.run_id},
         )
         launcher = self.launchers(run.handle.launcher)
-        ledger.reopen(run.run_id, generation)
-        try:
-            handle = self._hand_over(ledger, launcher, spec)
-        except LaunchError as error:
-            _refused(ledger, run.run_id, error)
-            raise
+        with recorded("resume", f"run {run.title}", self.user) as told:
+            told["id"] = run.run_id
+            ledger.reopen(run.run_id, generation)
+            try:
+                handle = self._hand_over(ledger, launcher, spec)
+            except LaunchError as error:
+                _refused(ledger, run.run_id, error)
+                raise
         return Submitted(handle, run.title, ledger.uri)
 
     def rerun(self, run: LedgerRun, overrides: Sequence[str] = ()) -> Submitted:

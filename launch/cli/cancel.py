@@ -21,8 +21,8 @@ def run(args: argparse.Namespace) -> int:
         LakesightError: no such run.
     """
     from launch.base import RunState, RunStatus
+    from launch.cancel import cancel
     from launch.cli.open_ledger import one_run, open_ledger
-    from launch.launchers import get_launcher
     from launch.search.plan import is_search
     from launch.watch import Watch
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     before = Watch(ledger).look(runs)
     asked = [one for one in runs if not before[one.run_id].state.is_final]
     for one in asked:
-        get_launcher(one.handle.launcher).cancel(one.handle)
+        cancel(one)
     after = Watch(ledger).look([ledger.get(one.run_id) for one in runs])
     for one in runs:
         state = after[one.run_id].state

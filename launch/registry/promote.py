@@ -12,6 +12,7 @@ from cvcore.serve.gate.rules import judge
 from cvcore.serve.gate.verdict import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, Verdict
 from cvcore.serve.register.facts import Facts
 from cvcore.serve.register.names import check_alias
+from launch.activity.record import recorded
 from launch.registry import champion, shelf
 from launch.registry.errors import RegistryError
 from launch.registry.registry import ModelVersion, RegisteredModel, Registry
@@ -90,12 +91,15 @@ def promote(
     )
     if dry_run:
         return Promotion(verdict, False)
-    report = _store(registry, version, verdict)
-    if not verdict.passed:
-        return Promotion(verdict, False, report)
-    if before != version.version:
-        _remember(registry, found, alias, before, version.version)
-        registry.point(found.model, alias, version.version)
+    with recorded("promote", f"model {found.model}", verdict.by) as told:
+        told.update(version=version.version, alias=alias, policy=rules.title)
+        told["gate"] = "passed" if verdict.passed else "failed"
+        report = _store(registry, version, verdict)
+        if not verdict.passed:
+            return Promotion(verdict, False, report)
+        if before != version.version:
+            _remember(registry, found, alias, before, version.version)
+            registry.point(found.model, alias, version.version)
     return Promotion(verdict, before != version.version, report)
 
 
@@ -142,11 +146,12 @@ def rollback(registry: Registry, model: str, alias: str = CHAMPION, by: str = ""
         )
     after = past[-1]
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    registry.tag(
-        registry.version(found.model, now), {ROLLED_BACK: f"{stamp} {by or getpass.getuser()}"}
-    )
-    registry.point(found.model, alias, after)
-    registry.tag_model(found.model, {_key(alias): ",".join(past)})
+    who = by or getpass.getuser()
+    with recorded("rollback", f"model {found.model}", who) as told:
+        told.update(alias=alias, before=now, after=after)
+        registry.tag(registry.version(found.model, now), {ROLLED_BACK: f"{stamp} {who}"})
+        registry.point(found.model, alias, after)
+        registry.tag_model(found.model, {_key(alias): ",".join(past)})
     return Rollback(found.model, alias, now, after)
 
 

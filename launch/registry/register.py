@@ -10,6 +10,7 @@ from typing import Any
 
 from cvcore.errors import ConfigError
 from cvcore.serve.register.facts import Facts
+from launch.activity.record import recorded
 from launch.ledger import Ledger
 from launch.registry import child
 from launch.registry.registry import ModelVersion, Registry
@@ -79,13 +80,16 @@ def register(
     words += ["--robustness", str(num_images), *(["--latency"] if latency else [])]
     words += ["--device", device] if device else []
     # First: what the registry refuses is said before anything is measured.
-    new = registry.ensure(name)
-    try:
-        made: dict[str, Any] = child.run(words, "the registration", say)
-    except BaseException:
-        if new:
-            registry.drop_empty(name)
-        raise
+    with recorded("register", f"model {name}", own["lakesight_by"]) as told:
+        told["run"] = source.run_id
+        new = registry.ensure(name)
+        try:
+            made: dict[str, Any] = child.run(words, "the registration", say)
+        except BaseException:
+            if new:
+                registry.drop_empty(name)
+            raise
+        told["version"] = str(made["version"])
     if alias:
         registry.point(name, alias, made["version"])
     version = registry.version(name, made["version"])

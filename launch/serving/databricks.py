@@ -21,6 +21,7 @@ from databricks.sdk.service.serving import (
 )
 
 from cvcore.errors import did_you_mean
+from launch.activity.deeds import endpoint_deed
 from launch.clock import SystemClock
 from launch.databricks.client import EDGE, in_words
 from launch.serving import view
@@ -78,6 +79,7 @@ class DatabricksEndpoints:
         """Return one; see `Endpoints`."""
         return view.endpoint(self._detail(name), self.client.config.host or "")
 
+    @endpoint_deed("deploy")
     def deploy(self, wish: Wish) -> Endpoint:
         """Create or change an endpoint; see `Endpoints`."""
         check_name(wish.name)
@@ -99,6 +101,7 @@ class DatabricksEndpoints:
         entities, shares = view.with_entity(wish.name, detail, entity, wish.share)
         return self._update(detail, entities, shares)
 
+    @endpoint_deed("traffic")
     def set_traffic(self, name: str, shares: Mapping[str, int]) -> Endpoint:
         """Divide the traffic; see `Endpoints`."""
         detail = self._detail(name)
@@ -107,6 +110,7 @@ class DatabricksEndpoints:
         checked = check_shares(name, shares, list(entities))
         return self._update(detail, [entities[key] for key in checked], checked)
 
+    @endpoint_deed("rollback")
     def roll_back(self, name: str) -> Endpoint:
         """Go back; see `Endpoints`. What to go back to is a tag of the endpoint."""
         detail = self._detail(name)
@@ -130,6 +134,7 @@ class DatabricksEndpoints:
             "it scales to zero (serving.scale_to_zero=true); else delete it."
         )
 
+    @endpoint_deed("delete")
     def delete(self, name: str) -> None:
         """Remove it; see `Endpoints`."""
         self._detail(name)

@@ -13,7 +13,7 @@ import panel_material_ui as pmui
 from cvcore.config.overrides import assign
 from cvcore.errors import LakesightError
 from launch.base import RunState
-from launch.launchers import get_launcher
+from launch.cancel import cancel
 from launch.submit import Submitter
 from panel_app.context import Context
 from panel_app.rows import Details, overrides
@@ -151,7 +151,7 @@ class Actions:
         mine = [one for one in ledger.runs() if one.parent == run.run_id] if run.is_sweep else [run]
         for one in mine:
             if not one.is_settled:
-                get_launcher(one.handle.launcher).cancel(one.handle)
+                cancel(one, self.context.user)
 
     async def _resume(self, _: Any) -> None:
         details = self._details

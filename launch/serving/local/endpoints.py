@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from launch.activity.deeds import endpoint_deed
 from launch.clock import Clock, SystemClock
 from launch.local import process
 from launch.local.queue import python_path
@@ -85,6 +86,7 @@ class LocalEndpoints:
             raise missing(name, self._names(), "this machine")
         return endpoint
 
+    @endpoint_deed("deploy")
     def deploy(self, wish: Wish) -> Endpoint:
         """Create or change an endpoint; see `Endpoints`."""
         files = EndpointFiles(self.root / check_name(wish.name))
@@ -110,6 +112,7 @@ class LocalEndpoints:
             self._spawn(files)
         return self.get(wish.name)
 
+    @endpoint_deed("traffic")
     def set_traffic(self, name: str, shares: Mapping[str, int]) -> Endpoint:
         """Divide the traffic; see `Endpoints`."""
 
@@ -120,6 +123,7 @@ class LocalEndpoints:
 
         return self._change(name, change)
 
+    @endpoint_deed("rollback")
     def roll_back(self, name: str) -> Endpoint:
         """Go back; see `Endpoints`."""
 
@@ -132,10 +136,12 @@ class LocalEndpoints:
 
         return self._change(name, change)
 
+    @endpoint_deed("start")
     def start(self, name: str) -> Endpoint:
         """Start it; see `Endpoints`. What a killed manager left behind is ended first."""
         return self._change(name, lambda wanted: replace(wanted, stopped=False))
 
+    @endpoint_deed("stop")
     def stop(self, name: str) -> Endpoint:
         """Stop it; returns when its processes have ended. See `Endpoints`."""
         files = self._files(name)
@@ -147,6 +153,7 @@ class LocalEndpoints:
             self._end(files)
         return self.get(name)
 
+    @endpoint_deed("delete")
     def delete(self, name: str) -> None:
         """Remove it; see `Endpoints`."""
         files = self._files(name)

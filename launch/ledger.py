@@ -23,6 +23,7 @@ from launch.tags import (
     ENDED_AT,
     FOLDER,
     GENERATION,
+    KIND,
     MAX_LENGTH,
     OURS,
     PARENT,
@@ -147,7 +148,7 @@ class Ledger:
             self.client.set_tag(run_id, STATE, str(status.state))
 
     def runs(
-        self, experiment: str = "", limit: int = 1000, submitted: bool = True
+        self, experiment: str = "", limit: int = 1000, submitted: bool = True, kind: str = ""
     ) -> list[LedgerRun]:
         """Return the runs, newest first.
 
@@ -155,10 +156,14 @@ class Ledger:
             experiment: only those of this experiment.
             limit: most runs returned.
             submitted: only those that a launcher has.
+            kind: only those of this kind, e.g. batch; "": all.
 
         Raises:
             LaunchError: the server does not answer.
         """
+        wanted = f"tags.`{GENERATION}` != ''" if submitted else ""
+        if kind:
+            wanted = f"tags.`{KIND}` = '{kind}'"
         with self._asked():
             found = self.client.search_experiments()
             names = {e.experiment_id: e.name for e in found if experiment in ("", e.name)}
@@ -167,7 +172,7 @@ class Ledger:
             while names and len(runs) < limit:
                 page = self.client.search_runs(
                     list(names),
-                    filter_string=f"tags.`{GENERATION}` != ''" if submitted else "",
+                    filter_string=wanted,
                     max_results=min(limit - len(runs), 500),
                     order_by=["attributes.start_time DESC"],
                     page_token=token,

@@ -40,6 +40,7 @@ ENTRIES = (
     Entry("data", "Data", "photo_library", "panel_app.pages.data", "DataPage"),
     Entry("train", "Train", "model_training", "panel_app.pages.train", "TrainPage"),
     Entry("playground", "Playground", "science", "panel_app.pages.playground", "PlaygroundPage"),
+    Entry("batch", "Batch", "burst_mode", "panel_app.pages.batch", "BatchPage"),
     Entry("history", "History", "history", "panel_app.pages.history", "HistoryPage"),
     Entry("run", "", "", "panel_app.pages.run", "RunPage", below="train"),
     Entry("compare", "", "", "panel_app.pages.compare", "ComparePage", below="history"),

@@ -21,14 +21,15 @@ from launch import tags
 from launch.base import RunSpec, RunStatus
 from launch.batch.model import model_folder
 from launch.clock import Clock, SystemClock
-from launch.errors import LaunchError
+from launch.errors import LaunchError, SubmitError
 from launch.launchers import get_launcher
 from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.node.command import SPARK
 from launch.node.spark import FILE
 from launch.stage import code_version, environment, new_folder
 from launch.states import RunState
-from launch.submit import GetLauncher, Submitted
+from launch.submit import GetLauncher, Submitted, overrides_of
 
 BATCH = "batch"
 _LOCAL = "cvcore.batch"
@@ -83,6 +84,60 @@ def submit(
         raise
     ledger.tag(run_id, {tags.EXTERNAL_ID: handle.external_id})
     return Submitted(handle, folder.name, ledger.uri)
+
+
+def resume(
+    run: LedgerRun, ledger: Ledger, *, launchers: GetLauncher = get_launcher, user: str = ""
+) -> Submitted:
+    """Go on with a batch that ended before its end: the images that have an answer are not done again.
+
+    Args:
+        run: of the batch.
+        ledger: that has it.
+        launchers: returns the launcher of a kind.
+        user: who resumes; "": the account of this process.
+
+    Raises:
+        SubmitError: it has not ended, has nothing left to do, or its folder is not here.
+    """
+    status = launchers(run.handle.launcher).poll([run.handle]).get(run.run_id, run.status)
+    if not status.state.is_final:
+        raise SubmitError(f"{run.title} is {status.state}: there is nothing to resume.")
+    if status.state is RunState.SUCCEEDED:
+        raise SubmitError(f"{run.title} has SUCCEEDED: every image has its answer.")
+    folder = Path(run.handle.folder)
+    if not (folder / FILE).is_file():
+        raise SubmitError(
+            f"the folder of {run.title}, {folder}, is not on this machine. Resume it where it is, or "
+            "give the command that began it again."
+        )
+    config = Composer().load(overrides_of(run))
+    remote = config.compute.kind == "databricks"
+    generation = run.generation + 1
+    spec = _spec(config, folder, run.run_id, ledger.uri, user or _account(), remote=remote)
+    ledger.reopen(run.run_id, generation)
+    try:
+        handle = launchers(run.handle.launcher).submit(replace(spec, generation=generation))
+    except LaunchError as error:
+        ledger.settle(run.run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
+        raise
+    ledger.tag(run.run_id, {tags.EXTERNAL_ID: handle.external_id})
+    return Submitted(handle, run.title, ledger.uri)
+
+
+def job_of(run: LedgerRun) -> BatchJob:
+    """Return what a batch was to do.
+
+    Raises:
+        LaunchError: its folder is not on this machine.
+    """
+    try:
+        return BatchJob.from_dict(json.loads((Path(run.handle.folder) / FILE).read_text()))
+    except (OSError, ValueError) as error:
+        raise LaunchError(
+            f"the folder of {run.title}, {run.handle.folder}, is not on this machine: what it was to do "
+            "is known there."
+        ) from error
 
 
 def _spec(

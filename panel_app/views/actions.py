@@ -13,8 +13,13 @@ import panel_material_ui as pmui
 from cvcore.config.overrides import assign
 from cvcore.errors import LakesightError
 from launch.base import RunState
+from launch.batch.submit import BATCH
+from launch.batch.submit import resume as resume_batch
 from launch.cancel import cancel
+from launch.ledger import Ledger
+from launch.ledger_run import LedgerRun
 from launch.submit import Submitter
+from launch.tags import KIND
 from panel_app.context import Context
 from panel_app.rows import Details, overrides
 from panel_app.safe import safe
@@ -160,7 +165,7 @@ class Actions:
         services, user = self.context.services, self.context.user
         self.resume.disabled = True
         await self._do(
-            lambda: Submitter(user=user).resume(details.run, services.ledger),
+            lambda: _resume(details.run, services.ledger, user),
             "It goes on from its newest checkpoint.",
         )
 
@@ -184,3 +189,10 @@ class Actions:
             added = assign("tracking.uri", self.context.services.ledger.uri)
             own = [w for w in known if not w.startswith(("run.id=", "run.dir=")) and w != added]
             self.context.go("configure", set=shlex.join(own))
+
+
+def _resume(run: LedgerRun, ledger: Ledger, user: str) -> None:
+    if run.tags.get(KIND) == BATCH:
+        resume_batch(run, ledger, user=user)
+    else:
+        Submitter(user=user).resume(run, ledger)

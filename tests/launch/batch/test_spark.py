@@ -19,6 +19,7 @@ from databricks.sdk.service.catalog import VolumeType
 from cvcore.batch.job import BatchError, BatchJob
 from cvcore.batch.partition import predict_partition
 from cvcore.batch.spark import columns
+from cvcore.cli.main import main
 from cvcore.serve.pyfunc import save_model
 from launch.base import RunStatus
 from launch.batch.submit import submit
@@ -140,3 +141,37 @@ def test_a_batch_in_the_background_is_a_run(
     assert status.state == "SUCCEEDED", log
     assert "40 images" in log
     assert len(pd.read_parquet(tmp_path / "answers")) == 40
+
+
+def test_a_batch_that_was_canceled_goes_on(
+    state: Path, run_dir: Path, photos: Path, tmp_path: Path, ledger_uri: str
+) -> None:
+    from cvcore.batch.parts import Parts
+    from launch.batch.submit import job_of, resume
+    from launch.ledger import Ledger
+    from launch.submit import SubmitError
+    from launch.watch import Watch
+
+    job = BatchJob(str(run_dir), str(photos), "answers", workers=1, shard_size=2, batch_size=1)
+    one = submit(job, ["trainer.use_cpu=true"])
+    launcher, ledger = get_launcher("local"), Ledger(ledger_uri)
+    with pytest.raises(SubmitError, match="nothing to resume"):
+        resume(ledger.get(one.handle.run_id), ledger)
+    parts = Parts(tmp_path / "answers")
+    end = time.monotonic() + 60
+    while not parts.done() and time.monotonic() < end:
+        time.sleep(0.01)
+    launcher.cancel(one.handle)
+    assert ended(launcher, one.handle).state == "CANCELED"
+    before = {path: path.stat().st_mtime_ns for path in parts.files()}
+    assert 0 < len(before) < 20
+    (run,) = ledger.runs(kind="batch")
+    Watch(ledger).look([run])
+    assert job_of(run).out == str(tmp_path / "answers")
+    assert main(["resume", run.run_id[:8], "--tracking-uri", ledger_uri]) == 0
+    assert ended(launcher, one.handle).state == "SUCCEEDED"
+    assert len(pd.read_parquet(tmp_path / "answers")["image"].unique()) == 40
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    Watch(ledger).look([ledger.get(run.run_id)])
+    with pytest.raises(SubmitError, match="every image has its answer"):
+        resume(ledger.get(run.run_id), ledger)

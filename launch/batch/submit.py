@@ -18,7 +18,8 @@ from cvcore.config.composer import Composer
 from cvcore.config.schema import Config
 from cvcore.metrics.mlflow_run import tracking_uri
 from launch import tags
-from launch.base import RunSpec, RunStatus
+from launch.activity.record import recorded
+from launch.base import Launcher, RunHandle, RunSpec, RunStatus
 from launch.batch.model import model_folder
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError, SubmitError
@@ -77,11 +78,9 @@ def submit(
     run_id = ledger.create(config.tracking.experiment, folder.name, described)
     (folder / FILE).write_text(json.dumps(job.to_dict(), indent=1))
     spec = _spec(config, folder, run_id, ledger.uri, user or _account(), remote=remote)
-    try:
-        handle = launcher.submit(spec)
-    except LaunchError as error:
-        ledger.settle(run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
-        raise
+    with recorded("launch", f"batch {folder.name}", user) as told:
+        told.update(id=run_id, model=job.model, where=launcher.kind)
+        handle = _hand_over(launcher, spec, ledger)
     ledger.tag(run_id, {tags.EXTERNAL_ID: handle.external_id})
     return Submitted(handle, folder.name, ledger.uri)
 
@@ -115,14 +114,21 @@ def resume(
     remote = config.compute.kind == "databricks"
     generation = run.generation + 1
     spec = _spec(config, folder, run.run_id, ledger.uri, user or _account(), remote=remote)
-    ledger.reopen(run.run_id, generation)
-    try:
-        handle = launchers(run.handle.launcher).submit(replace(spec, generation=generation))
-    except LaunchError as error:
-        ledger.settle(run.run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
-        raise
+    with recorded("resume", f"batch {run.title}", user) as told:
+        told["id"] = run.run_id
+        ledger.reopen(run.run_id, generation)
+        again = replace(spec, generation=generation)
+        handle = _hand_over(launchers(run.handle.launcher), again, ledger)
     ledger.tag(run.run_id, {tags.EXTERNAL_ID: handle.external_id})
     return Submitted(handle, run.title, ledger.uri)
+
+
+def _hand_over(launcher: Launcher, spec: RunSpec, ledger: Ledger) -> RunHandle:
+    try:
+        return launcher.submit(spec)
+    except LaunchError as error:
+        ledger.settle(spec.run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
+        raise
 
 
 def job_of(run: LedgerRun) -> BatchJob:

@@ -12,7 +12,7 @@ from cvcore.data.places import localise
 from cvcore.errors import DataError, LakesightError
 from launch.base import RunState, RunStatus
 from launch.batch.submit import BATCH, job_of, resume, submit
-from launch.launchers import get_launcher
+from launch.cancel import cancel as cancel_run
 from launch.ledger_run import LedgerRun
 from launch.watch import Watch
 from panel_app.services import Services
@@ -103,13 +103,13 @@ def start(
     return done.handle.run_id
 
 
-def cancel(batch: Batch) -> None:
+def cancel(batch: Batch, user: str) -> None:
     """Ask a batch to stop: what it has answered stays.
 
     Raises:
         LakesightError: its launcher does not know it.
     """
-    get_launcher(batch.run.handle.launcher).cancel(batch.run.handle)
+    cancel_run(batch.run, user)
 
 
 def go_on(services: Services, batch: Batch, user: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from cvcore.errors import LakesightError, did_you_mean
 from cvcore.serve.artifact import FILE
 from cvcore.serve.find import BEST
+from launch.activity.record import acting
 from launch.registry.registry import ModelVersion, Registry
 from launch.serving.models import ModelRef, resolve
 from launch.serving.places import get_place, has_workspace
@@ -112,6 +113,20 @@ def deploy(services: Services, model: Model, user: str) -> str:
     elif name not in known:
         endpoints.deploy(Wish(name, ref, user=user))
     return f"local/{name}"
+
+
+def switch(key: str, *, on: bool, user: str) -> None:
+    """Start or stop an endpoint of this machine.
+
+    Raises:
+        EndpointError: it can't be.
+    """
+    endpoints, name = place_of(key)
+    with acting(user):
+        if on:
+            endpoints.start(name)
+        else:
+            endpoints.stop(name)
 
 
 def _ref(services: Services, model: Model) -> ModelRef:

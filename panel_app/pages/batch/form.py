@@ -160,6 +160,7 @@ class Form:
             options.append([key, f"{one.title} {one.about}".strip()])
         if options != self.choices["model"].options:
             self.choices["model"].options = options
+        self.choices["model"].visible = bool(models)
 
     def job(self) -> BatchJob:
         """Return the batch that the fields mean.

@@ -204,7 +204,7 @@ class Shown:
         self.cancel.disabled = self.resume.disabled = True
         try:
             if what == "cancel":
-                await asyncio.to_thread(batches.cancel, batch)
+                await asyncio.to_thread(batches.cancel, batch, user)
                 self.context.tell("The batch was asked to stop; what is done stays.", "success")
             else:
                 await asyncio.to_thread(batches.go_on, services, batch, user)

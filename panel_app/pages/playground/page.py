@@ -67,9 +67,12 @@ class PlaygroundPage:
         choosers = [
             pn.Column(one.choice, one.action, styles={"flex": "1 1 300px"}) for one in self.slots
         ]
+        self.choosers = pn.FlexBox(
+            *choosers, gap="0 18px", sizing_mode="stretch_width", margin=(0, 10)
+        )
         self.view = pn.Column(
             heading("Playground", "Give an image, see what a model says of it."),
-            pn.FlexBox(*choosers, gap="0 18px", sizing_mode="stretch_width", margin=(0, 10)),
+            self.choosers,
             self.words,
             self.source,
             self.answers,
@@ -133,6 +136,8 @@ class PlaygroundPage:
             return
         for slot in self.slots:
             slot.meet(found)
+        some = bool(found.endpoints or found.models)
+        self.choosers.visible = some
         self._say(found)
         self._snippets()
         self._send()
@@ -250,7 +255,7 @@ class PlaygroundPage:
             self._begin("press", self._press(slot))
 
     async def _press(self, slot: Slot) -> None:
-        does, key, found = slot.does, slot.model, self._found
+        does, key, found, user = slot.does, slot.model, self._found, self.context.user
         if found is None or not does:
             return
         slot.action.disabled = True
@@ -258,15 +263,12 @@ class PlaygroundPage:
             if does == "deploy":
                 slot.say("An endpoint is being made on this machine ...")
                 self._send()
-                model, user = found.models[key], self.context.user
+                model = found.models[key]
                 key = await asyncio.to_thread(models.deploy, self.services, model, user)
             else:
-                endpoints, name = models.place_of(key)
                 slot.say(f"It is asked to {does} ...")
                 self._send()
-                await asyncio.to_thread(
-                    endpoints.start if does == "start" else endpoints.stop, name
-                )
+                await asyncio.to_thread(models.switch, key, on=does == "start", user=user)
         except LakesightError as error:
             self.context.tell(str(error), "error")
         finally:

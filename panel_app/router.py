@@ -6,14 +6,17 @@ click opens a tab. Panel's own `Location` does not hear the Back button.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 import param
 
-_MAX_LENGTH = 6_000
+MAX_LENGTH = 6_000
 """Of a value: a long recipe fits, and the whole request stays below the server's limit."""
+CUT = "cut"
+"""Among the values: the keys whose values were longer, and lost their end."""
 
 
 _FOLLOWED = """
@@ -128,19 +131,28 @@ def query(**values: str) -> str:
 
 
 def parsed(url: str) -> dict[str, str]:
-    """Return the values of a query, each cut to 6,000 characters.
+    """Return the values of a query, each cut to 6,000 characters; `cut` names those that were longer.
 
     Example:
         >>> parsed("?page=run&run=3f2a")
         {'page': 'run', 'run': '3f2a'}
     """
-    return {key: values[0][:_MAX_LENGTH] for key, values in parse_qs(url.lstrip("?")).items()}
+    return _bounded({key: values[0] for key, values in parse_qs(url.lstrip("?")).items()})
+
+
+def is_too_long(values: Mapping[str, str]) -> bool:
+    """Whether an address can't hold these values."""
+    return any(len(text) > MAX_LENGTH for text in values.values())
 
 
 def asked(arguments: dict[str, list[bytes]]) -> dict[str, Any]:
     """Return the values of a request's arguments, as `parsed` does."""
-    return {
-        key: values[0].decode("utf-8", "replace")[:_MAX_LENGTH]
-        for key, values in arguments.items()
-        if values
-    }
+    return _bounded(
+        {key: values[0].decode("utf-8", "replace") for key, values in arguments.items() if values}
+    )
+
+
+def _bounded(values: dict[str, str]) -> dict[str, str]:
+    found = {key: text[:MAX_LENGTH] for key, text in values.items() if key != CUT}
+    cut = [key for key, text in values.items() if len(text) > MAX_LENGTH]
+    return {**found, CUT: ", ".join(cut)[:MAX_LENGTH]} if cut else found

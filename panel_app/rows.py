@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cvcore.metrics.names import NUM_DEVICES, TOTAL_STEPS
+from cvcore.metrics.names import IMAGES_PER_S, NUM_DEVICES, TOTAL_STEPS
 from launch.base import RunState, RunStatus
 from launch.ledger_run import LedgerRun
 from launch.plan.hardware import NODES
@@ -38,6 +38,7 @@ class Row:
         total_steps: of the whole training; 0 if not known.
         num_gpus: that it used; 0 for none, None if not known.
         usd_per_hour: list price of its machines; None if not known.
+        images_per_s: that its training took last; None if it has not told.
         sweep: id of the sweep it belongs to, or "".
         tags: that people gave it.
     """
@@ -60,6 +61,7 @@ class Row:
     total_steps: int = 0
     num_gpus: int | None = None
     usd_per_hour: float | None = None
+    images_per_s: float | None = None
     sweep: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -124,6 +126,7 @@ def row(run: LedgerRun, status: RunStatus, now_s: float) -> Row:
         total_steps=_total(run),
         num_gpus=_num_gpus(run),
         usd_per_hour=_price(params),
+        images_per_s=run.metrics.get(IMAGES_PER_S),
         sweep=run.parent,
         tags=run.own_tags,
     )

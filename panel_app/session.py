@@ -19,7 +19,7 @@ from panel_app.identity import no_token
 from panel_app.navigation import ENTRIES, PAGES
 from panel_app.pages.base import Page, heading, notice
 from panel_app.reconnect import Reconnect
-from panel_app.router import Router, parsed, query
+from panel_app.router import CUT, Router, is_too_long, parsed, query
 from panel_app.safe import safe
 from panel_app.services import Services
 from panel_app.theme import Theme
@@ -150,6 +150,10 @@ class Session:
             if turn != self._turn:
                 return
             self.current = page
+            if CUT in values:
+                self.tell(
+                    f"The address is too long: the end of {values[CUT]!r} is left out.", "warning"
+                )
             await page.open(values)
         except Exception as error:  # noqa: BLE001 (an edge: a page that can't be built ends no session)
             self._fault(name, error)
@@ -190,8 +194,9 @@ class Session:
         self._begin(values)
 
     def keep_address(self, values: Mapping[str, str]) -> None:
-        """Show an address in place of this one."""
-        self.router.replace(query(**values))
+        """Show an address in place of this one; one that is too long is not shown (the page says so)."""
+        if not is_too_long(values):
+            self.router.replace(query(**values))
 
     def tell(self, text: str, severity: str) -> None:
         """Show a note for some seconds."""

@@ -28,6 +28,8 @@ MEANINGS: dict[str, str] = {
     "system/gpu_pct": "use of the run's device, percent",
 }
 
+IMAGES_PER_S = "images_per_s"
+
 TOTAL_STEPS = "lakesight.total_steps"
 NUM_DEVICES = "lakesight.num_devices"
 """Tags of a training that has begun: optimizer steps it will do, processes (one per device)."""

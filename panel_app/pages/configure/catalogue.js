@@ -4,6 +4,7 @@ const COLUMNS = [
   ["title", "Model"],
   ["params", "Parameters"],
   ["input", "Input"],
+  ["speed", "Training speed"],
   ["licence", "Licence"],
 ]
 
@@ -38,7 +39,8 @@ export function render({model}) {
 
   function ordered(list) {
     if (!by) return list
-    const value = (one) => by === "input" ? Number(one.input.split(" ")[0]) : one[by] ?? (by === "params" ? Infinity : "")
+    const none = by === "params" ? Infinity : by === "speed" ? -1 : ""
+    const value = (one) => by === "input" ? Number(one.input.split(" ")[0]) : one[by] ?? none
     return [...list].sort((a, b) => {
       const [x, y] = [value(a), value(b)]
       return (x < y ? -1 : x > y ? 1 : 0) * (falling ? -1 : 1)
@@ -52,6 +54,10 @@ export function render({model}) {
     radio.setAttribute("aria-label", one.title)
     const licence = element("td", {}, [element("span", {className: "licence", textContent: one.licence})])
     if (one.note) licence.append(element("div", {className: "note", textContent: one.note}))
+    const speed = element("td", {className: "number"}, one.speed == null
+      ? [element("span", {className: "note", textContent: "no run yet"})]
+      : [element("div", {textContent: `${one.speed.toPrecision(3)} images/s`}),
+         element("div", {className: "note", textContent: one.measured})])
     const about = [one.about, one.weights ? one.weights : "random weights: learns from scratch"]
     const row = element("tr", {className: one.option === model.value ? "chosen" : ""}, [
       element("td", {}, [element("label", {className: "model"}, [
@@ -60,6 +66,7 @@ export function render({model}) {
       ])]),
       element("td", {className: "number", textContent: one.params == null ? "unknown" : `${one.params} M`}),
       element("td", {className: "number", textContent: one.input}),
+      speed,
       licence,
     ])
     const choose = () => { if (one.option !== model.value) model.word = {option: one.option, at: (model.word.at || 0) + 1} }

@@ -1,4 +1,4 @@
-"""The models of a task as a table to choose from: size, input, licence, weights."""
+"""The models of a task as a table to choose from: size, input, speed, licence, weights."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import param
 
 from cvcore.config.catalogue import Entry
 from panel_app.forms.view import STYLE, Speaking
+from panel_app.pages.configure.speeds import speeds
+from panel_app.rows import Row
 
 _HERE = Path(__file__).parent
 
@@ -27,8 +29,14 @@ class Catalogue(Speaking):
     ]
 
 
-def rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Return models as the table shows them: the default first, then the smallest."""
+def rows(entries: Sequence[Entry], runs: Sequence[Row] = ()) -> list[dict[str, Any]]:
+    """Return models as the table shows them: the default first, then the smallest.
+
+    Args:
+        entries: of the catalogue.
+        runs: of the ledger, newest first: they tell how fast a model was.
+    """
+    found = speeds(runs, entries)
     ordered = sorted(entries, key=lambda one: (not one.is_default, one.params_m or 1e9, one.option))
     return [
         {
@@ -39,6 +47,8 @@ def rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "input": " x ".join(map(str, one.image_size)),
             "licence": one.licence,
             "note": one.licence_note,
+            "speed": found[one.option][0] if one.option in found else None,
+            "measured": found[one.option][1] if one.option in found else "",
             "weights": one.checkpoint or "",
             "is_default": one.is_default,
         }

@@ -14,6 +14,7 @@ from launch.submit import overrides_of
 from panel_app.forms.compose import answer
 from panel_app.forms.editor import Editor
 from panel_app.forms.view import Choice, Notice
+from panel_app.pages.configure.sweep import of_a_sweep
 from panel_app.safe import safe
 from panel_app.services import Services
 
@@ -43,10 +44,14 @@ class Changes:
         )
         self.words = Notice()
         self.table = pn.pane.HTML("", sizing_mode="stretch_width", margin=0)
-        self.view = pn.Column(self.against, self.words, self.table, sizing_mode="stretch_width")
+        self.sweep = Notice(margin=(0, 0, 8, 0))
+        self.view = pn.Column(
+            self.against, self.sweep, self.words, self.table, sizing_mode="stretch_width"
+        )
 
     def show(self) -> None:
         """Show the differences of the newest answer."""
+        self.sweep.say(*of_a_sweep(self.editor))
         if not self._are_listed:
             self._are_listed = True
             self._begin(self._list())

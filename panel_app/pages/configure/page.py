@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
 
-from cvcore.errors import ConfigError
+from cvcore.errors import ConfigError, LakesightError
 from panel_app.context import Context
 from panel_app.forms.editor import Editor
-from panel_app.forms.view import Action, Nav, Notice
-from panel_app.navigation import PAGES
+from panel_app.forms.view import Nav, Notice
 from panel_app.pages.base import heading
+from panel_app.pages.configure.folder import Folder
 from panel_app.pages.configure.more import More
 from panel_app.pages.configure.recipes import Recipes
 from panel_app.pages.configure.result import Result
 from panel_app.pages.configure.sections import SECTIONS, Section, nav_items
+from panel_app.router import MAX_LENGTH, is_too_long
+
+log = logging.getLogger(__name__)
+
+_LONG = (
+    "Too long for the address",
+    f"What the form holds needs {MAX_LENGTH:,} characters or more, so the address keeps an earlier form: "
+    "a refresh, a link or a second browser would show that one. Save it as a recipe to keep it. "
+    "The launch takes all of it.",
+    "warning",
+)
 
 
 class ConfigurePage:
@@ -39,6 +52,8 @@ class ConfigurePage:
         self.result = Result(context, self.editor)
         self.recipes = Recipes(self.editor, self._named)
         self._kept = ""
+        self._is_long = False
+        self._measuring: asyncio.Task[None] | None = None
         left = pn.Column(
             self.recipes.bar,
             self.nav,
@@ -85,12 +100,16 @@ class ConfigurePage:
         self._turn()
         self._show()
         self.editor.ask()
+        if self._measuring is None or self._measuring.done():
+            self._measuring = asyncio.get_running_loop().create_task(self._measure())
 
     async def refresh(self) -> None:
         """Nothing changes by itself."""
 
     def close(self) -> None:
         """Drop what is under way."""
+        if self._measuring is not None:
+            self._measuring.cancel()
         self.editor.close()
         self.result.close()
         self.recipes.close()
@@ -106,7 +125,11 @@ class ConfigurePage:
             self.sections[name] = (
                 More(self.editor)
                 if name == "more"
-                else Section(SECTIONS[name][1], self.editor, self._links(name))
+                else Section(
+                    SECTIONS[name][1],
+                    self.editor,
+                    Folder(self.context, self.editor) if name == "data" else None,
+                )
             )
             self.form.append(self.sections[name].view)
         with pn.io.hold():
@@ -114,16 +137,14 @@ class ConfigurePage:
                 section.view.visible = key == name
             self.sections[name].show()
 
-    def _links(self, name: str) -> list[Any]:
-        if name != "data" or "data" not in PAGES:
-            return []
-        look = Action(
-            lambda _: self.context.go("data", set=self.editor.query()),
-            label="Explore this data",
-            sizing_mode="fixed",
-            margin=(4, 0, 16, 0),
-        )
-        return [look]
+    async def _measure(self) -> None:
+        try:
+            runs = await asyncio.to_thread(self.context.services.rows)
+        except LakesightError as error:
+            # The table is whole without; the pages of runs say what is wrong with the ledger.
+            log.info("the models' speeds can't be read: %s", error)
+            return
+        self.sections["model"].measured(runs)
 
     def _named(self, title: str) -> None:
         self._keep(title)
@@ -136,6 +157,10 @@ class ConfigurePage:
     def _keep(self, title: str) -> None:
         self._kept = self.editor.query()
         self.context.keep("configure", set=self._kept, recipe=title)
+        is_long = is_too_long({"set": self._kept})
+        if is_long != self._is_long:
+            self._is_long = is_long
+            self.words.say(*(_LONG if is_long else ("",)))
 
     def _answered(self) -> None:
         self._show()

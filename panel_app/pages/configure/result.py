@@ -8,12 +8,13 @@ import panel as pn
 
 from panel_app.context import Context
 from panel_app.forms.editor import Editor
-from panel_app.forms.view import Nav
+from panel_app.forms.view import Nav, Notice
 from panel_app.pages.configure.changes import Changes
 from panel_app.pages.configure.code import Code
 from panel_app.pages.configure.dry_run import DryRun
 from panel_app.pages.configure.launch import Launch
 from panel_app.pages.configure.plan import Plan
+from panel_app.pages.configure.sweep import of_a_sweep
 
 _TABS = {
     "command": "Command",
@@ -77,10 +78,13 @@ class Text:
             else Code(label="the command")
         )
         self.code.sizing_mode = "stretch_width"
-        self.view = pn.Column(self.code, sizing_mode="stretch_width")
+        self.words = Notice(margin=(0, 0, 8, 0))
+        self.view = pn.Column(self.words, self.code, sizing_mode="stretch_width")
 
     def show(self) -> None:
         """Show the newest answer."""
+        if self.is_yaml:
+            self.words.say(*of_a_sweep(self.editor))
         text = self.editor.composed.text if self.is_yaml else command_of(self.editor)
         if text or not self.is_yaml:
             self.code.text = text

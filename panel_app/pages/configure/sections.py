@@ -13,6 +13,8 @@ from panel_app.forms.editor import Editor
 from panel_app.forms.spec import group_spec
 from panel_app.forms.view import GroupForm
 from panel_app.pages.configure.catalogue import Catalogue, rows
+from panel_app.pages.configure.folder import Folder
+from panel_app.rows import Row
 
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "model": ("Model", ("task", "model")),
@@ -33,17 +35,29 @@ _WITH = {"run": ("seed",)}
 class Section:
     """The forms of some groups."""
 
-    def __init__(self, groups: tuple[str, ...], editor: Editor, links: Sequence[Any] = ()) -> None:
-        """Build the forms, with what the editor holds now; links come below them."""
+    def __init__(
+        self, groups: tuple[str, ...], editor: Editor, folder: Folder | None = None
+    ) -> None:
+        """Build the forms, with what the editor holds now.
+
+        Args:
+            groups: of the configuration.
+            editor: of the session.
+            folder: chooses the folder of the data, below the forms.
+        """
+        self.folder = folder
         self.editor = editor
         self.models: Catalogue | None = None
         self._listed: tuple[Any, ...] = ()
+        self._runs: Sequence[Row] = ()
         self.forms = {group: GroupForm(self._said(group), margin=(0, 0, 18, 0)) for group in groups}
         parts: list[Any] = list(self.forms.values())
         if "model" in self.forms:
             self.models = Catalogue(self._chosen, margin=(0, 0, 16, 0))
             parts.insert(parts.index(self.forms["model"]), self.models)
-        self.view = pn.Column(*parts, *links, sizing_mode="stretch_width", margin=(8, 0))
+        if folder is not None:
+            parts.append(folder.view)
+        self.view = pn.Column(*parts, sizing_mode="stretch_width", margin=(8, 0))
         self.show()
 
     def show(self) -> None:
@@ -64,9 +78,17 @@ class Section:
                 form.state = state
         if self.models is not None:
             self._show_models(self.models)
+        if self.folder is not None:
+            self.folder.show()
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def measured(self, runs: Sequence[Row]) -> None:
+        """Show how fast these runs were, beside their models."""
+        if self.models is not None and runs != self._runs:
+            self._runs, self._listed = runs, ()
+            self._show_models(self.models)
 
     def _show_models(self, table: Catalogue) -> None:
         editor = self.editor
@@ -75,7 +97,7 @@ class Section:
         asked = (task, tuple(editor.options["model"]))
         if asked != self._listed:
             self._listed = asked
-            table.models = rows(catalogue(task, editor.composer.search_path))
+            table.models = rows(catalogue(task, editor.composer.search_path), self._runs)
         if not any(row["option"] == chosen for row in table.models):
             # `detection/_default`, or one of the task before: what it stands for now.
             chosen = next((row["option"] for row in table.models if row["is_default"]), "")

@@ -15,6 +15,7 @@ from panel_app.data import volumes
 from panel_app.data.sets import DataSets
 from panel_app.identity import no_token
 from panel_app.pages.base import notice
+from panel_app.views.ready import Ready
 
 _VOLUMES = "/Volumes"
 _SHOWN = 400
@@ -35,6 +36,7 @@ class Browser:
         self._path = ""
         self._parent: str | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ready = Ready()
         self.where = pmui.TextInput(label="Folder", sizing_mode="stretch_width")
         self.up = pmui.Button(label="One folder up", icon="arrow_upward", variant="outlined")
         self.words = pn.Column(sizing_mode="stretch_width")
@@ -56,6 +58,7 @@ class Browser:
                     },
                 ),
                 pn.Row(pn.Spacer(sizing_mode="stretch_width"), cancel, self.use),
+                self._ready,
                 sizing_mode="stretch_width",
             ),
             title="Choose the folder of the data set",
@@ -80,6 +83,8 @@ class Browser:
         self._task = asyncio.get_running_loop().create_task(self._list(path))
 
     async def _list(self, path: str) -> None:
+        # The dialog is in the browser only once it is open.
+        await self._ready.wait()
         try:
             shown, parent, folders, files = await asyncio.to_thread(self._read, path)
         except LakesightError as error:

@@ -50,7 +50,13 @@ class Chooser:
             width=190,
             size="small",
         )
-        self.reader = pmui.Select(label="Format", options=[], width=170, size="small")
+        self.reader = pmui.Select(
+            label="Format",
+            options={label_of(one): one for one in readers_of("detection")},
+            value="coco",
+            width=170,
+            size="small",
+        )
         self.root = pmui.TextInput(
             label="Folder of the data set",
             placeholder="/Volumes/main/vision/data/cells or a folder of this machine",

@@ -35,7 +35,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield app
         ledger = Ledger(uri)
         for run in ledger.runs():
-            get_launcher("local").cancel(run.handle)
+            if not run.is_sweep:
+                get_launcher("local").cancel(run.handle)
         app.stop()
 
 
@@ -130,6 +131,61 @@ def test_free_overrides_are_checked_and_a_sweep_is_counted(page, app) -> None:
     expect(button(page)).to_have_text("Launch the sweep")
     page.get_by_role("button", name="Remove optim=adamw,sgd").click()
     page.get_by_text("3 runs, one for each combination.").wait_for()
+    page.get_by_role("tab", name="YAML").click()
+    page.get_by_text("Each run takes besides one value of: seed=1,2,3").wait_for()
+
+
+def test_a_sweep_is_launched_and_its_runs_are_shown(page, app) -> None:
+    ledger = Ledger(f"sqlite:///{app.folder}/mlruns.db")
+    opened(page, app, f"{TINY} seed=1,2 run.title=twice")
+    page.get_by_role("button", name="Launch the sweep", disabled=False).click()
+    page.wait_for_url("**page=history&q=twice**")
+    page.get_by_text("3 of ").wait_for()
+    runs = [run for run in ledger.runs() if run.title.startswith("twice")]
+    for run in runs:
+        if not run.is_sweep:
+            get_launcher("local").cancel(run.handle)
+    assert sorted(run.is_sweep for run in runs) == [False, False, True]
+    assert len({run.tags["lakesight.overrides"] for run in runs}) == 3
+
+
+def test_the_command_is_copied_and_the_data_are_explored(page, app) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened(page, app, f"{TINY} data=image_folder")
+    page.get_by_role("button", name="Copy the command").click()
+    page.get_by_text("Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("lakesight submit task=classification data=image_folder")
+    page.get_by_role("tab", name="Data").click()
+    page.get_by_role("button", name="Browse for the folder").click()
+    page.get_by_text(str(app.folder), exact=True).click()
+    page.get_by_role("button", name="Use this folder").click()
+    page.get_by_text(f"data.root={app.folder}").first.wait_for()
+    page.get_by_role("button", name="Explore this data").click()
+    page.wait_for_url("**page=data&set=**")
+    folder = page.get_by_label("Folder of the data set")
+    expect(folder).to_have_value(str(app.folder), timeout=30_000)
+
+
+def test_what_an_address_cant_hold_is_told(page, app) -> None:
+    opened(page, app)
+    page.get_by_role("tab", name="Run", exact=True).click()
+    page.get_by_role("textbox", name="Title").fill("x" * 6_100)
+    page.get_by_text("Too long for the address").wait_for()
+    assert len(page.url) < 6_000
+    page.goto(f"{app.url}?page=configure&set=run.title={'x' * 6_100}")
+    page.get_by_text("The address is too long: the end of 'set' is left out.").wait_for()
+
+
+def test_an_estimate_is_finished_and_its_suggestion_used(page, app) -> None:
+    page.set_default_timeout(120_000)
+    opened(page, app, TINY)
+    page.get_by_role("tab", name="Estimate").click()
+    page.get_by_role("button", name="Estimate", exact=True).click()
+    page.get_by_role("button", name="Use the suggestion").click(timeout=120_000)
+    page.get_by_text("GFLOP, forward and backward").wait_for()
+    page.get_by_text("the cheapest on which it fits").wait_for()
+    page.get_by_text("The form has changed since this estimate").wait_for()
 
 
 def test_a_saved_recipe_is_the_command_lines_and_can_go_back(page, app) -> None:
@@ -197,6 +253,14 @@ def test_a_double_click_launches_one_run_and_leads_to_it(page, app) -> None:
     assert len(new) == 1
     assert f"run={new[0].run_id}" in page.url
     assert new[0].tags["mlflow.user"]
+    page.get_by_role("heading", name=new[0].title).wait_for()
+    page.get_by_role("button", name="Clone into Configure").click()
+    page.wait_for_url("**page=configure&set=task%3Dclassification**")
+    command = page.get_by_label("the command", exact=True)
+    expect(command).to_contain_text("task=classification", timeout=30_000)
+    words = command.inner_text().split()
+    assert sorted(words) == sorted(["lakesight", "submit", *TINY.split()])
+    page.go_back()
     page.get_by_role("heading", name=new[0].title).wait_for()
     page.go_back()
     page.get_by_label("the command", exact=True).wait_for()

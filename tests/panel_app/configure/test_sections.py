@@ -9,9 +9,11 @@ import time
 
 import pytest
 
+from cvcore.config.catalogue import catalogue
 from cvcore.config.composer import Composer
 from cvcore.config.keys import DATA_SCHEMAS, leaves
 from cvcore.config.schema import COMPUTE_SCHEMAS, Config
+from launch.ledger_run import LedgerRun
 from launch.plan import hardware, plan
 from panel_app.forms.compose import answer
 from panel_app.forms.editor import Editor
@@ -20,6 +22,8 @@ from panel_app.pages.configure.changes import different
 from panel_app.pages.configure.child import Child
 from panel_app.pages.configure.plan import _html
 from panel_app.pages.configure.sections import SECTIONS, keys_of
+from panel_app.pages.configure.speeds import speeds
+from panel_app.rows import Row, row
 from tests.launch.plan.conftest import large  # noqa: F401 (a fixture)
 
 
@@ -55,6 +59,26 @@ def test_what_differs_from_a_run_is_told_by_its_logged_text() -> None:
     rows = {row[0]: row[1:] for row in different(values, logged)}
     assert rows["seed"] == ("42", "3")
     assert not [key for key in rows if key.startswith(("optim.", "data.", "trainer."))]
+
+
+def test_a_model_is_as_fast_as_its_newest_run_was() -> None:
+    models = catalogue("detection")
+    known = next(one for one in models if one.checkpoint)
+
+    def run(title: str, model: str, speed: float | None, state: str = "FINISHED") -> Row:
+        metrics = {} if speed is None else {"images_per_s": speed, "mem/process_gib": 1.0}
+        params = {"task.kind": "detection", "model.checkpoint": model}
+        made = LedgerRun("a", title, "e", state, 0.0, 1.0, {}, params, metrics)
+        return row(made, made.status, 2.0)
+
+    runs = [
+        run("failed", known.checkpoint, 9.0, "FAILED"),
+        run("silent", known.checkpoint, None),
+        run("new", known.checkpoint, 40.0),
+        run("old", known.checkpoint, 20.0),
+        run("other", "somebody/else", 7.0),
+    ]
+    assert speeds(runs, models) == {known.option: (40.0, "CPU, run new")}
 
 
 def test_a_plan_is_shown_with_the_machine_advised(large) -> None:  # noqa: F811

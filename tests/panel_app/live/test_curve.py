@@ -1,11 +1,15 @@
 """A curve of this process: thinned, smoothed, zoomed, and never doubled."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
-from cvcore.metrics.stream import Points
+from cvcore.metrics.stream import MetricReader, Points
 from panel_app.background.curve import ZOOM_POINTS, Curve
+from panel_app.background.feed import Feed
 from panel_app.background.screen import START
 from panel_app.background.thin import SCREEN_POINTS
+from panel_app.views.chart import Chart, Look, Series
 
 
 def points(steps, values=None, time: int = 0) -> Points:
@@ -90,3 +94,32 @@ def test_smoothing_is_the_debiased_average_however_it_grew() -> None:
     other = Curve()
     other.add(points(range(3_000), raw))
     np.testing.assert_allclose(other.window(0, 3_000, 0.05)[1][1], (0.05 * raw[0] + raw[1]) / 1.05)
+
+
+def test_a_range_of_a_sampled_curve_is_read_from_the_server(tmp_path) -> None:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlruns.db")
+    run_id = client.create_run(client.create_experiment("long")).info.run_id
+    logged = [Metric("train/loss", float(i % 7), i, i) for i in range(6_000)]
+    for start in range(0, 6_000, 1_000):
+        client.log_batch(run_id, metrics=logged[start : start + 1_000])
+    reader = MetricReader(client)
+    # Of a feed that may hold no more points, the sample is all there is.
+    feed = Feed(run_id, lambda: reader, lambda _: None, most_points=0)
+    feed._begin("train/loss")
+    assert not feed.curves["train/loss"].is_whole
+    assert len(feed.curves["train/loss"]) < 6_000
+    asked = []
+    chart = Chart("loss", "", Look(), asked.append)
+    chart.add(Series(feed, "train/loss", "train", "#168a96", "solid"))
+    chart.update()
+    chart._ranges(SimpleNamespace(x0=2_000.5, x1=3_000.5))
+    assert asked == [chart]
+    sampled = len(chart.series[run_id, "train/loss"].raw.data["step"])
+    chart.show_exact(chart.exact(reader))
+    shown = chart.series[run_id, "train/loss"].raw.data
+    assert np.array_equal(shown["step"], np.arange(2_000, 3_002))
+    assert np.array_equal(shown["value"], np.arange(2_000, 3_002) % 7)
+    assert sampled < 1_002

@@ -62,11 +62,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             os.environ["LAKESIGHT_STATE_DIR"] = former
 
 
+def canceled(page) -> None:
+    """Cancel the run that is shown."""
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel the run").click()
+    page.get_by_text("The run was canceled").wait_for()
+
+
 def test_a_run_is_watched_from_its_first_point_to_its_end(page, place) -> None:
     page.set_default_timeout(90_000)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if "known" in said.text else None)
+    page.goto(f"{place.app.url}?page=train")
+    page.get_by_role("button", name="Train on the built-in digits").click()
+    page.get_by_role("heading", name="digits-demo").wait_for()
+    canceled(page)
     run_id = place.submit("good", *DIGITS, "trainer.max_steps=16", "trainer.eval_steps=8")
     place.submit("bad", "data=image_folder", f"data.root={place.folder}/nowhere")
     page.goto(f"{place.app.url}?page=train")
@@ -127,12 +138,8 @@ def test_a_run_is_canceled_and_resumed(page, place) -> None:
     run_id = place.submit("long", *DIGITS, "trainer.max_steps=100000", "trainer.eval_steps=50000")
     page.goto(f"{place.app.url}?page=run&run={run_id}")
     page.get_by_text("mean loss since the last log").wait_for()
-    page.get_by_role("button", name="Cancel", exact=True).click()
-    page.get_by_role("button", name="Cancel the run").click()
-    page.get_by_text("The run was canceled").wait_for()
+    canceled(page)
     assert page.get_by_role("button", name="Cancel", exact=True).is_disabled()
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("QUEUED").or_(page.get_by_text("RUNNING")).first.wait_for()
-    page.get_by_role("button", name="Cancel", exact=True).click()
-    page.get_by_role("button", name="Cancel the run").click()
-    page.get_by_text("The run was canceled").wait_for()
+    canceled(page)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -120,14 +121,16 @@ class Artifacts:
         with self._lock:
             if not kept.is_file():
                 kept.parent.mkdir(parents=True, exist_ok=True)
+                part = tempfile.mkdtemp(dir=self._cache.name)
                 try:
-                    self.ledger.client.download_artifacts(
-                        run_id, path, str(Path(self._cache.name) / run_id)
-                    )
+                    # Where it lands depends on the store: below its folders, or without them.
+                    Path(self.ledger.client.download_artifacts(run_id, path, part)).replace(kept)
                 except Exception as error:
                     raise LaunchError(
                         f"{path} of run {run_id[:8]} can't be fetched: {server.in_words(error)}."
                     ) from error
+                finally:
+                    shutil.rmtree(part, ignore_errors=True)
         return kept
 
     def _picture(self, values: Mapping[str, Any]) -> Answer:

@@ -186,9 +186,10 @@ class DataSets:
         record, _ = index.record(row)
         if in_table(record.image):
             record = self._table(key, index, row)
-        return index, pictures.resolved(record, self._allowed)
+        return index, pictures.resolved(record, self.allowed)
 
-    def _allowed(self, path: Path) -> Path:
+    def allowed(self, path: Path) -> Path:
+        """Return a file that is of a data set, its path checked. Raises DataError: it is elsewhere."""
         real = path.resolve()
         for own in (self.volumes_here(), localise("~/.cache/lakesight")):
             if real.is_relative_to(own.resolve()):

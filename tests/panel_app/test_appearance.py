@@ -21,6 +21,7 @@ PAGES: tuple[tuple[dict[str, str], str], ...] = (
     ({"page": "configure"}, "lakesight submit"),
     ({"page": "data", "set": DIGITS}, "Duplicates"),
     ({"page": "train"}, "third"),
+    ({"page": "evaluate"}, "This model has no finished evaluation yet"),
     ({"page": "history"}, "third"),
     ({"page": "run", "run": "{first}"}, "Parameters"),
     ({"page": "compare", "runs": "{first},{third}"}, "mean loss since the last log"),

@@ -67,6 +67,7 @@ def test_closed_sessions_are_freed(page, ledger, tmp_path, monkeypatch: pytest.M
             (f"?page=run&run={ledger[1]['third']}", "mean loss since the last log"),
             (f"?page=compare&runs={','.join(ledger[1].values())}", "mean loss since the last log"),
             ("?page=train", "1 running"),
+            ("?page=evaluate", "This model has no finished evaluation yet"),
             ("?page=configure", "batch 8 per device"),
             (f"?page=data&set={DIGITS}", "32 images"),
             ("?page=nope", "There is no such page"),

@@ -31,6 +31,7 @@ from panel_app.navigation import PAGES
 from panel_app.pages.base import Page, notice
 from panel_app.router import Links, parsed
 from panel_app.services import Services
+from panel_app.views.icons import STYLE, Icons
 from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,9 @@ class Widget(pn.viewable.Viewer):
         self._main = pmui.Column(sizing_mode="stretch_width")
         links = Links(width=0, height=0, margin=0)
         links.param.watch(self._followed, "url")
-        self._view = pmui.Column(self._notes, self._main, links, sizing_mode="stretch_width")
+        self._view = pmui.Column(
+            self._notes, self._main, links, Icons(), sizing_mode="stretch_width"
+        )
         self._context = Context(services(), getpass.getuser(), self)
         self._task: asyncio.Task[None] | None = None
         self.address: dict[str, str] = {}
@@ -191,4 +194,5 @@ def services() -> Services:
 
 def _load() -> None:
     """Load Panel into the notebook, once for each output that needs it; all from this package."""
-    pn.extension("tabulator", "codeeditor", inline=True, design=MaterialDesign)
+    raw_css = [] if STYLE in pn.config.raw_css else [STYLE]
+    pn.extension("tabulator", "codeeditor", inline=True, design=MaterialDesign, raw_css=raw_css)

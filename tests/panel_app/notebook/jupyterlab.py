@@ -11,6 +11,13 @@ import urllib.request
 from pathlib import Path
 
 TOKEN = "lakesight-test"
+DOCS = Path(__file__).parents[3] / "docs" / "lakesight.ipynb"
+
+
+def sources(path: Path) -> list[str]:
+    """Return the code of a notebook, cell by cell."""
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 def notebook(cells: list[str]) -> dict:

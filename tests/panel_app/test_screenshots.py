@@ -35,7 +35,11 @@ PAGES = (
     ("configure", {"page": "configure", "set": "task=detection"}, "lakesight submit"),
     ("data", {"page": "data", "set": "task=detection data=digits"}, "Duplicates"),
     ("train", {"page": "train"}, "New run"),
-    ("evaluate", {"page": "evaluate", "run": "{digits-detector}", "show": "images"}, "the worst first"),
+    (
+        "evaluate",
+        {"page": "evaluate", "run": "{digits-detector}", "show": "images"},
+        "the worst first",
+    ),
     ("history", {"page": "history"}, "digits-detector"),
     ("run", {"page": "run", "run": "{digits-detector}"}, "mean loss"),
     (

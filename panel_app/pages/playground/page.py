@@ -100,6 +100,7 @@ class PlaygroundPage:
                 self.picture = None
                 self.source.say(str(error), bad=True)
         self._ticks = 0
+        self._send_threshold()
         self._met()
 
     async def refresh(self) -> None:
@@ -179,6 +180,11 @@ class PlaygroundPage:
             "slots": [slot.message() for slot in self.slots if slot.model],
         }
         self.answers.tell(message)
+
+    def _send_threshold(self) -> None:
+        """Have the browser use the address's: when it is there, and when the address is another one."""
+        threshold = float(self.threshold) if _is_score(self.threshold) else None
+        self.answers.tell({"picture": None, "slots": [], "threshold": threshold})
 
     def _snippets(self) -> None:
         endpoint = self.a.endpoint
@@ -317,8 +323,7 @@ class PlaygroundPage:
     def _heard(self, message: dict[str, Any]) -> None:
         """Take what the browser says of the answers' view."""
         if message.get("type") == "ready":
-            threshold = float(self.threshold) if _is_score(self.threshold) else None
-            self.answers.tell({"picture": None, "slots": [], "threshold": threshold})
+            self._send_threshold()
             self._send()
         elif message.get("type") == "look":
             value = message.get("threshold")

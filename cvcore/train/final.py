@@ -13,7 +13,10 @@ from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
 from cvcore.data.normalise import normalise
 from cvcore.data.prepare import Prepared
+from cvcore.evaluate import predictions, truths
 from cvcore.evaluate.run import Subject, evaluate
+from cvcore.monitor import reference
+from cvcore.monitor.predicted import predicted
 from cvcore.serve import artifact
 from cvcore.tasks.base import Task
 from cvcore.train import distributed
@@ -35,7 +38,7 @@ def evaluate_best(
 
     It is the saved model that is evaluated, not the one in memory: what is reported is what anyone
     who loads the folder gets. Each split has its report in `report/<split>`; the score thresholds of
-    best F1 on val become the model's own.
+    best F1 on val become the model's own, and `reference.json` tells how images and answers were.
 
     Args:
         config: the run's.
@@ -83,6 +86,7 @@ def evaluate_best(
         found = evaluate(subject, loader, run_dir / REPORT / name)
         if name == "val" and distributed.rank() == 0:
             artifact.set_class_thresholds(run_dir / "best", found.thresholds)
+            _write_reference(config, data, run_dir, found.thresholds)
         prefix = "best" if name == "val" else name
         figures |= {f"{prefix}/{key}": float(v) for key, v in found.metrics.items()}
         figures |= {
@@ -92,3 +96,21 @@ def evaluate_best(
             for end in ("low", "high")
         }
     return figures
+
+
+def _write_reference(
+    config: Config, data: Prepared, run_dir: Path, thresholds: Mapping[str, float]
+) -> None:
+    """Keep with the model how its images were and what it says of such: drift is told by that."""
+    report = run_dir / REPORT / "val"
+    images = reference.of_images(
+        data.splits["train"], data.fingerprint, config.data.max_image_pixels
+    )
+    answers = predicted(
+        report / predictions.FILE,
+        report / truths.FILE,
+        data.labels,
+        config.serving.score_threshold,
+        thresholds,
+    )
+    reference.write(run_dir / "best", reference.with_answers(images, answers))

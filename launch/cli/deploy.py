@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run's folder, id or title; name/version or name@alias of a registered model",
     )
     parser.add_argument(
-        "overrides", nargs="*", metavar="serving.KEY=VALUE", help="how it is served"
+        "overrides",
+        nargs="*",
+        metavar="GROUP.KEY=VALUE",
+        help="how it is served (serving.) and watched (monitoring.)",
     )
     parser.add_argument("--to", default="", metavar="PLACE", help="local (default) or databricks")
     parser.add_argument("--name", default="", help="of the endpoint; default: the model's name")
@@ -53,11 +56,14 @@ def run(args: argparse.Namespace) -> int:
         LakesightError: it can't be deployed; nothing was changed.
     """
     from launch.cli.endpoints import as_json, print_changes
+    from launch.monitor.settings import monitoring_conf
     from launch.serving.deploy import deploy, serving_conf, wait
     from launch.serving.places import get_place
     from launch.serving.smoke import smoke
 
     conf = serving_conf(args.overrides)
+    watched = any(word.startswith("monitoring.") for word in args.overrides)
+    monitoring = monitoring_conf(args.overrides) if watched else None
     place = args.to or conf.place
     if args.cost:
         return _cost(place, conf)
@@ -68,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         name=args.name,
         share=args.share,
         conf=conf,
+        monitoring=monitoring,
         tracking_uri=args.tracking_uri,
         endpoints=endpoints,
     )

@@ -6,7 +6,8 @@ import getpass
 import time
 from collections.abc import Callable, Sequence
 
-from cvcore.config.schema import ServingConf
+from cvcore.config.schema import MonitoringConf, ServingConf
+from launch.monitor import settings
 from launch.serving.models import ModelRef, resolve
 from launch.serving.places import get_place
 from launch.serving.types import Endpoint, Endpoints, Wish
@@ -46,6 +47,7 @@ def deploy(
     name: str = "",
     share: int = 100,
     conf: ServingConf | None = None,
+    monitoring: MonitoringConf | None = None,
     tracking_uri: str = "",
     user: str = "",
     endpoints: Endpoints | None = None,
@@ -58,6 +60,7 @@ def deploy(
         name: of the endpoint; "": the model's.
         share: percent of the traffic for the new version.
         conf: the group `serving`; None: its defaults.
+        monitoring: the group `monitoring`; None: as the endpoint was watched before, else its defaults.
         tracking_uri: of the MLflow server with registered models; "": as the environment says.
         user: who deploys; "": the account of this process.
         endpoints: of the place; None: made.
@@ -80,7 +83,10 @@ def deploy(
         conf.inference_table or "",
         user or _account(),
     )
-    return endpoints.deploy(wish)
+    made = endpoints.deploy(wish)
+    if monitoring is not None:
+        settings.write(settings.folder_of(place, made.name), monitoring)
+    return made
 
 
 def wait(

@@ -141,9 +141,72 @@ class ServingConf:
 
 @dataclass
 class MonitoringConf:
-    """What is watched while training."""
+    """What is watched while training, and what an endpoint of this machine records when it is deployed."""
 
     system_metrics: bool = opt(True, "Log CPU, memory, disk and GPU use.")
     sample_interval_s: float = opt(
         10.0, "Time between two samples.", unit="s", bounds=(1, 3600), advanced=True
+    )
+    record_share: float = opt(
+        1.0,
+        "Deploy: share of requests that the endpoint's flight recorder keeps; 0: none.",
+        bounds=(0, 1),
+        advanced=True,
+    )
+    record_per_s: float = opt(
+        2.0, "Deploy: most images recorded per second.", bounds=(0.01, 100), advanced=True
+    )
+    record_side_px: int = opt(
+        640,
+        "Deploy: longest side of a recorded picture; 0: only its features are kept.",
+        unit="pixels",
+        bounds=(0, 4096),
+        advanced=True,
+    )
+    record_mib: int = opt(
+        512,
+        "Deploy: most that the recorder keeps; the oldest go.",
+        unit="MiB",
+        bounds=(1, 1_000_000),
+        advanced=True,
+    )
+    record_days: float = opt(
+        30.0, "Deploy: how long it keeps them.", unit="days", bounds=(0.01, 3650), advanced=True
+    )
+    drift_images: int = opt(
+        500,
+        "Drift is told of this many of the newest recorded images.",
+        bounds=(10, 100_000),
+        advanced=True,
+    )
+    drift_least: int = opt(
+        50, "Fewer images or answers than this are not judged.", bounds=(10, 100_000), advanced=True
+    )
+    psi_shifted: float = opt(
+        0.1, "PSI from which a feature has shifted.", bounds=(0.01, 10), advanced=True
+    )
+    psi_drifted: float = opt(
+        0.25, "PSI from which it has drifted; that is an alert.", bounds=(0.01, 10), advanced=True
+    )
+    max_error_rate: float = opt(
+        0.05,
+        "Alert: more answers of an hour than this share failed (5xx).",
+        bounds=(0, 1),
+        advanced=True,
+    )
+    max_p95_s: float = opt(
+        5.0,
+        "Alert: 95 of 100 answers of an hour took up to more than this.",
+        unit="s",
+        bounds=(0.001, 3600),
+        advanced=True,
+    )
+    alert_requests: int = opt(
+        20,
+        "Fewer requests than this in an hour give no alert of errors or latency.",
+        bounds=(1, 100_000),
+        advanced=True,
+    )
+    check_every_s: float = opt(
+        60.0, "How often an endpoint looks for alerts.", unit="s", bounds=(1, 86_400), advanced=True
     )

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from launch.monitor.recorder import Recorder
 from launch.serving.local.balance import Balance
 from launch.serving.local.requests_log import Request as Line
 from launch.serving.local.requests_log import RequestsLog
@@ -54,6 +55,7 @@ class Gateway:
         self.in_flight: dict[str, int] = {}
         self._name = name
         self._log = log
+        self.recorder: Recorder | None = None
         self._address = address
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(_ANSWER_S, connect=5.0),
@@ -94,6 +96,8 @@ class Gateway:
         seconds = time.perf_counter() - started
         status = answer.status_code
         self._log.add(Line(at, served, status, seconds, len(body), len(answer.body)))
+        if self.recorder is not None and status < 400:
+            self.recorder.see(served, seconds, body, bytes(answer.body))
         return answer
 
     def _unfit(self, request: Request) -> Response | None:

@@ -21,6 +21,7 @@ from launch.serving.local.files import EndpointFiles, Now, Wanted
 from launch.serving.local.gateway import Gateway
 from launch.serving.local.requests_log import RequestsLog
 from launch.serving.local.version import Version
+from launch.serving.local.watching import Watching
 from launch.serving.scoring import kill_left_over
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Manager:
         self.versions: dict[str, Version] = {}
         self.gateway = Gateway(wanted.name, RequestsLog(files.requests), self._address)
         self._read_at = 0
+        self._watch = Watching(files, wanted.name, self.gateway)
         self._leaving: set[asyncio.Task[None]] = set()
         self._last: Now | None = None
 
@@ -54,6 +56,7 @@ class Manager:
         )
         server = uvicorn.Server(config)
         looking = asyncio.create_task(self._keep_to_plan(server))
+        watching = asyncio.create_task(self._watch.run())
         # Nobody would look after it any more: then it rather ends, and says so.
         looking.add_done_callback(lambda _: setattr(server, "should_exit", True))
         try:
@@ -62,7 +65,9 @@ class Manager:
             with contextlib.suppress(asyncio.CancelledError):
                 await looking
         finally:
+            watching.cancel()
             await asyncio.gather(*(one.stop() for one in self.versions.values()), *self._leaving)
+            await asyncio.to_thread(self._watch.close)
             await self.gateway.close()
             log.info("stopped")
 

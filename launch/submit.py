@@ -222,8 +222,7 @@ class Submitter:
 def _require_training(run: LedgerRun) -> None:
     if kind := run.tags.get(tags.KIND):
         raise SubmitError(
-            f"{run.title} is no training but a {kind}. Give the command that began it again: it goes on "
-            "where it ended."
+            f"{run.title} is no training (its kind is {kind}). Give the command that began it again."
         )
 
 

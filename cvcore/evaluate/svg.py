@@ -55,7 +55,11 @@ def curves(
     )
     if others:
         legend += f'<span><i style="background:{OTHERS}"></i>{len(others)} other classes</span>'
-    return f'<svg viewBox="0 0 440 290" role="img">{"".join(parts)}</svg><p class="legend">{legend}</p>'
+    said = escape(f"{y_label} over {x_label}: {', '.join(lines)}", quote=True)
+    return (
+        f'<svg viewBox="0 0 440 290" role="img" aria-label="{said}">{"".join(parts)}</svg>'
+        f'<p class="legend">{legend}</p>'
+    )
 
 
 def _line(x: Sequence[float], y: Sequence[float], name: str, color: str, width: float) -> str:
@@ -89,7 +93,8 @@ def bars(counts: Mapping[str, int], notes: Mapping[str, str]) -> str:
             f"<title>{escape(notes.get(name, ''))}</title></rect>"
             f'<text x="{96 + width:.1f}" y="{y + 17}">{count:,}{share}</text>'
         )
-    return f'<svg viewBox="0 0 400 {26 * len(counts) + 4}" role="img">{"".join(rows)}</svg>'
+    height = 26 * len(counts) + 4
+    return f'<svg viewBox="0 0 400 {height}" role="img" aria-label="counts">{"".join(rows)}</svg>'
 
 
 def heat_map(names: Sequence[str], cells: Sequence[Sequence[int]], in_percent: bool = False) -> str:
@@ -132,7 +137,7 @@ def heat_map(names: Sequence[str], cells: Sequence[Sequence[int]], in_percent: b
     # Few classes are not blown up to the width of the page.
     return (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{1.4 * width:.0f}px" '
-        f'role="img">{"".join(parts)}</svg>'
+        f'role="img" aria-label="confusion matrix">{"".join(parts)}</svg>'
     )
 
 

@@ -19,6 +19,7 @@ from cvcore.errors import ConfigError, did_you_mean
 from cvcore.evaluate.job import EvaluationJob
 from cvcore.metrics.mlflow_run import identity_of, tracking_uri
 from launch import tags
+from launch.activity.record import recorded
 from launch.base import RunSpec, RunStatus
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError, SubmitError
@@ -99,41 +100,43 @@ def submit(
         SOURCE: source.run_id if source else "",
         DATA: shlex.join(others),
     }
-    run_id = ledger.create(config.tracking.experiment, title, described)
-    uri = ledger.uri
-    job = EvaluationJob(
-        str(folder_of_model),
-        split,
-        tuple(others),
-        run_id,
-        tracking_uri="" if "@" in uri else uri,
-        device="cpu" if config.trainer.use_cpu else "",
-    )
-    spec = RunSpec(
-        run_id=run_id,
-        folder=str(folder),
-        module=_MODULE,
-        arguments=(str(job.write(folder)),),
-        workdir=str(Path.cwd()),
-        title=title,
-        user=who,
-        num_devices=1,
-        use_cpu=config.trainer.use_cpu,
-        max_retries=config.compute.max_retries,
-        timeout_s=config.compute.timeout_s,
-        cancel_grace_s=config.compute.cancel_grace_s,
-        tracking_uri=uri,
-        environment={**environment(), "MLFLOW_TRACKING_URI": uri},
-        tags={"lakesight.run_id": run_id, tags.KIND: EVALUATION},
-        compute=dataclasses.asdict(config.compute),
-    )
-    try:
-        handle = launcher.submit(spec)
-    except LaunchError as error:
-        ledger.settle(run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
-        raise
-    ledger.tag(run_id, {tags.EXTERNAL_ID: handle.external_id})
-    return Submitted(handle, title, uri)
+    with recorded("launch", f"evaluation {title}", who) as told:
+        run_id = ledger.create(config.tracking.experiment, title, described)
+        told["id"] = run_id
+        uri = ledger.uri
+        job = EvaluationJob(
+            str(folder_of_model),
+            split,
+            tuple(others),
+            run_id,
+            tracking_uri="" if "@" in uri else uri,
+            device="cpu" if config.trainer.use_cpu else "",
+        )
+        spec = RunSpec(
+            run_id=run_id,
+            folder=str(folder),
+            module=_MODULE,
+            arguments=(str(job.write(folder)),),
+            workdir=str(Path.cwd()),
+            title=title,
+            user=who,
+            num_devices=1,
+            use_cpu=config.trainer.use_cpu,
+            max_retries=config.compute.max_retries,
+            timeout_s=config.compute.timeout_s,
+            cancel_grace_s=config.compute.cancel_grace_s,
+            tracking_uri=uri,
+            environment={**environment(), "MLFLOW_TRACKING_URI": uri},
+            tags={"lakesight.run_id": run_id, tags.KIND: EVALUATION},
+            compute=dataclasses.asdict(config.compute),
+        )
+        try:
+            handle = launcher.submit(spec)
+        except LaunchError as error:
+            ledger.settle(run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
+            raise
+        ledger.tag(run_id, {tags.EXTERNAL_ID: handle.external_id})
+        return Submitted(handle, title, uri)
 
 
 def command(model: str, split: str, overrides: Sequence[str]) -> str:

@@ -12,11 +12,13 @@ import panel_material_ui as pmui
 
 from cvcore.errors import LakesightError
 from launch.base import RunState
+from launch.evaluation.submit import SOURCE
 from launch.tags import FOLDER
 from panel_app.artifacts import Frame
 from panel_app.background.hub import Watching
 from panel_app.context import Context
 from panel_app.pages.base import chip, notice
+from panel_app.router import query
 from panel_app.rows import Details, duration
 from panel_app.safe import safe
 from panel_app.views import progress
@@ -248,6 +250,14 @@ class RunPage:
             f"Evaluation report on {safe(split)}</a>"
             for split, path in reports.items()
         ]
+        if links and self._watching is not None and self._watching.feed.details is not None:
+            run = self._watching.feed.details.run
+            source = run.tags.get(SOURCE) or run.run_id
+            address = safe(query(page="evaluate", run=source))
+            links.append(
+                f'<a href="{address}" style="color:var(--panel-primary-color);font-weight:600">'
+                "All of it, with every image, under Evaluate</a>"
+            )
         return " &nbsp;&middot;&nbsp; ".join(links)
 
     def _section_changed(self, _: Any) -> None:

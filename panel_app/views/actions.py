@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import panel as pn
@@ -16,6 +16,7 @@ from launch.base import RunState
 from launch.batch.submit import BATCH
 from launch.batch.submit import resume as resume_batch
 from launch.cancel import cancel
+from launch.evaluation.submit import EVALUATION, MODEL, SPLIT, command
 from launch.ledger import Ledger
 from launch.ledger_run import LedgerRun
 from launch.submit import Submitter
@@ -93,7 +94,7 @@ class Actions:
         reasons = {
             self.cancel: self._why_not_cancel(details),
             self.resume: self._why_not_resume(details),
-            self.clone: "what it was configured with is not in the ledger" if known is None else "",
+            self.clone: _why_not_clone(run, known),
         }
         for button, reason in reasons.items():
             if button.disabled != bool(reason):
@@ -109,7 +110,7 @@ class Actions:
             f'<span style="font-size:12.5px;opacity:.78">{safe(" ".join(told))}</span>'
         )
         self.why.visible = bool(told)
-        self.command.text = "" if known is None else f"lakesight submit {shlex.join(known)}".strip()
+        self.command.text = _command(run, known)
         url = self.context.services.mlflow_url(run)
         job = details.status.url if details.status.url.startswith("https://") else ""
         for link, address in ((self.mlflow, url), (self.job, job)):
@@ -123,6 +124,8 @@ class Actions:
 
     def _why_not_resume(self, details: Details) -> str:
         state = details.row.state
+        if details.run.tags.get(KIND) == EVALUATION:
+            return "an evaluation begins anew: start it again under Evaluate"
         if not details.run.is_submitted:
             return f"{_STARTED_BY_HAND}; start the same command again where it ran"
         if details.run.is_sweep:
@@ -189,6 +192,20 @@ class Actions:
             added = assign("tracking.uri", self.context.services.ledger.uri)
             own = [w for w in known if not w.startswith(("run.id=", "run.dir=")) and w != added]
             self.context.go("configure", set=shlex.join(own))
+
+
+def _why_not_clone(run: LedgerRun, known: Sequence[str] | None) -> str:
+    if run.tags.get(KIND) == EVALUATION:
+        return "it is no training; clone the run that trained the model"
+    return "what it was configured with is not in the ledger" if known is None else ""
+
+
+def _command(run: LedgerRun, known: Sequence[str] | None) -> str:
+    if known is None:
+        return ""
+    if run.tags.get(KIND) == EVALUATION:
+        return command(run.tags.get(MODEL, ""), run.tags.get(SPLIT, "val"), known)
+    return f"lakesight submit {shlex.join(known)}".strip()
 
 
 def _resume(run: LedgerRun, ledger: Ledger, user: str) -> None:

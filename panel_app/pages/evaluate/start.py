@@ -17,8 +17,8 @@ from cvcore.errors import LakesightError
 from cvcore.evaluate.configuration import configuration
 from cvcore.evaluate.job import JobProgress
 from launch.base import RunState
+from launch.cancel import cancel as cancel_run
 from launch.evaluation.submit import command, submit
-from launch.launchers import get_launcher
 from launch.ledger_run import LedgerRun
 from launch.serving.models import resolve
 from launch.tags import FOLDER
@@ -199,7 +199,7 @@ class Start:
             if status.state.is_final and run.run_id != runs[0].run_id:
                 continue  # an old failure is in History
             progress = JobProgress.read(Path(run.tags.get(FOLDER, "")))
-            found.append((run.run_id, run.title, status.state, status.reason, progress, run.handle))
+            found.append((run.run_id, run.title, status.state, status.reason, progress, run))
         return found
 
     def _card(self, run_id: str, title: str, state: RunState, *more: Any) -> Any:
@@ -207,12 +207,12 @@ class Start:
             label="Cancel", icon="stop", variant="outlined", color="error", size="small"
         )
         cancel.disabled = state.is_final
-        handle = more[-1]
+        run = more[-1]
 
         async def stop(_: Any) -> None:
             cancel.disabled = True
             try:
-                await asyncio.to_thread(get_launcher(handle.launcher).cancel, handle)
+                await asyncio.to_thread(cancel_run, run, self.context.user)
             except LakesightError as error:
                 self.context.tell(str(error), "error")
             else:

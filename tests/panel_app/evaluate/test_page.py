@@ -56,6 +56,7 @@ def test_all_that_is_behind_the_figures(page, trained, evaluate_server) -> None:
 
     section(page, "Curves")
     seen(page, "F1 at each score threshold")
+    clean(page)
     section(page, "Errors")
     seen(page, "AP50 if fixed")
     section(page, "Slices")

@@ -153,7 +153,8 @@ export function render({model, view}) {
         (value) => { state.threshold = value; show(); redraw(); tellLook() })
       const show = () => {
         said.textContent = state.threshold == null
-          ? there[0].threshold == null ? first.toFixed(2) : `${first.toFixed(2)}, the model's own`
+          ? there.some((item) => Object.keys(item.limits).length) ? "model's own, by class"
+            : there[0].threshold == null ? first.toFixed(2) : `${first.toFixed(2)}, model's own`
           : state.threshold.toFixed(2)
         own.disabled = state.threshold == null
       }

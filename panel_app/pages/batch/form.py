@@ -61,7 +61,6 @@ class Form:
         }
         self.choices["place"].value = HERE
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "size": "small"}
-        wide["styles"] = {"flex": "1 1 240px"}
         short: dict[str, Any] = {"width": 190, "size": "small"}
         self.texts = {
             "source": pmui.TextInput(
@@ -98,7 +97,7 @@ class Form:
         self.folds = pmui.Button(label="More settings", icon="tune", variant="text")
         self.more = pn.Column(
             pn.FlexBox(
-                self.choices["masks"],
+                pn.Column(self.choices["masks"], width=190, margin=(0, 10)),
                 *(self.texts[k] for k in TEXTS[2:-1]),
                 gap="0 4px",
                 align_items="end",
@@ -273,6 +272,7 @@ class Form:
             browser.open(self._text(key))
 
         button.on_click(open_it)
+        self.texts[key].styles = {"flex": "1 1 240px"}
         row = pn.FlexBox(self.texts[key], button, align_items="center", sizing_mode="stretch_width")
         return pn.Column(row, browser.view, sizing_mode="stretch_width")
 

@@ -15,7 +15,11 @@ export function render({model}) {
   const root = element("div", {className: "group"})
   const fields = new Map()
 
-  const say = (message) => { model.word = {...message, at: (model.word.at || 0) + 1} }
+  // Panel joins changes of a property that come quickly one after the other: the last words go along.
+  const say = (message) => {
+    const word = {...message, at: (model.word.at || 0) + 1}
+    model.word = {...word, last: [...(model.word.last || []), word].slice(-8)}
+  }
 
   // ---- options ---------------------------------------------------------------------------------
   let cards = []

@@ -28,11 +28,15 @@ class Speaking(pn.custom.JSComponent):
         """Take whom to tell; `params` are the component's."""
         super().__init__(**{"sizing_mode": "stretch_width", "margin": 0, **params})
         self._told = said
+        self._at = 0
         self.param.watch(self._heard, "word")
 
     def _heard(self, event: Any) -> None:
-        if event.new:
-            self._told(event.new)
+        # Words that came faster than they were taken are in `last`, where a component gives it.
+        for word in event.new.get("last") or ([event.new] if event.new else []):
+            if word.get("at", 0) > self._at:
+                self._at = word["at"]
+                self._told(word)
 
 
 class GroupForm(Speaking):

@@ -16,6 +16,7 @@ from cvcore.data.prepare import prepare
 from cvcore.serve import artifact
 from cvcore.tasks.registry import get_task
 from cvcore.train.frozen import OVERRIDES, write_overrides
+from launch.tags import FOLDER
 
 SMALL = ["data.num_train=16", "data.num_val=10", "data.num_test=10", "trainer.use_cpu=true"]
 
@@ -24,6 +25,11 @@ MakeRun = Callable[..., Path]
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
+    """Return a function that makes a finished run, see `maker`."""
+    return maker(tmp_path)
+
+
+def maker(base: Path) -> MakeRun:
     """Return a function that makes a finished run: folder, MLflow run, model, report of test.
 
     The figures are what a test says they are: gate and card read them, nobody makes them here.
@@ -40,7 +46,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         experiment: str = "lakesight",
         seed: int = 0,
     ) -> Path:
-        folder = tmp_path / "runs" / title
+        folder = base / "runs" / title
         overrides = [f"task={kind}", *SMALL]
         config = load(overrides)
         data = prepare(config)
@@ -54,6 +60,10 @@ def make_run(tmp_path: Path) -> MakeRun:
         where = known.experiment_id if known else client.create_experiment(experiment)
         run = client.create_run(where, run_name=title)
         client.log_artifact(run.info.run_id, str(folder / OVERRIDES))
+        client.log_param(run.info.run_id, "task.kind", kind)
+        client.log_param(run.info.run_id, "task.metric", config.task.metric)
+        client.log_metric(run.info.run_id, f"best/{config.task.metric}", value)
+        client.set_tag(run.info.run_id, FOLDER, str(folder))
         client.set_terminated(run.info.run_id)
         (folder / "run.json").write_text(json.dumps({"run_id": run.info.run_id, "uri": uri}))
         classes = {name: (per_class or {}).get(name, value) for name in data.labels.names}

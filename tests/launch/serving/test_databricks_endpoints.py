@@ -17,6 +17,7 @@ from launch.serving.deploy import deploy, wait
 from launch.serving.smoke import smoke
 from launch.serving.types import EndpointError, EndpointState, RequestRefused
 from launch.workspace import FakeWorkspace
+from panel_app.pages.playground.asking import reply
 
 pytestmark = pytest.mark.slow
 MODEL = "main.default.parts"
@@ -37,7 +38,9 @@ def ws(tmp_path: Path, stub: Callable[[str], Path]) -> Iterator[FakeWorkspace]:
         yield ws
 
 
-def test_an_endpoints_life(ws: FakeWorkspace, picture: bytes, tmp_path: Path) -> None:
+def test_an_endpoints_life(
+    ws: FakeWorkspace, picture: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     endpoints = DatabricksEndpoints(ws.client())
     conf = ServingConf(
         place="databricks",
@@ -68,6 +71,16 @@ def test_an_endpoints_life(ws: FakeWorkspace, picture: bytes, tmp_path: Path) ->
     assert tested.served == "parts-1"
     with pytest.raises(RequestRefused, match="400: row 0: cannot identify image file"):
         ask(endpoints, "parts", [b"hello"])
+
+    # The playground asks it too, by the credentials of the app's process.
+    for name, value in ws.environment().items():
+        monkeypatch.setenv(name, value)
+    said = reply("databricks/parts", picture)
+    assert [row["text"] for row in said.item["rows"]] == ["v1!"]
+    assert "from sending to the whole answer" in said.time
+    assert said.time.endswith("answered by parts-1")
+    with pytest.raises(RequestRefused, match="400: row 0: cannot identify image file"):
+        reply("databricks/parts", b"hello")
 
     deploy(f"{MODEL}@champion", share=20, conf=conf, endpoints=endpoints)
     assert wait(endpoints, "parts", limit_s=120).state == EndpointState.READY

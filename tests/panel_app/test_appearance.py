@@ -22,6 +22,8 @@ PAGES: tuple[tuple[dict[str, str], str], ...] = (
     ({"page": "data", "set": DIGITS}, "Duplicates"),
     ({"page": "train"}, "third"),
     ({"page": "evaluate"}, "This model has no finished evaluation yet"),
+    ({"page": "playground"}, "There is no model to ask yet"),
+    ({"page": "batch"}, "There is none yet"),
     ({"page": "history"}, "third"),
     ({"page": "run", "run": "{first}"}, "Parameters"),
     ({"page": "compare", "runs": "{first},{third}"}, "mean loss since the last log"),

@@ -31,6 +31,7 @@ RUNS = {
         "optim.learning_rate=0.01",
     ),
 }
+ENDPOINTS = ("digits-detector", "digits-classifier")
 PAGES = (
     ("configure", {"page": "configure", "set": "task=detection"}, "lakesight submit"),
     ("data", {"page": "data", "set": "task=detection data=digits"}, "Duplicates"),
@@ -41,12 +42,25 @@ PAGES = (
         "the worst first",
     ),
     ("history", {"page": "history"}, "digits-detector"),
+    ("monitor", {"page": "monitor", "show": "activity"}, "digits-detector"),
     ("run", {"page": "run", "run": "{digits-detector}"}, "mean loss"),
     (
         "compare",
         {"page": "compare", "runs": "{digits-classifier},{digits-classifier-fast}"},
         "mean",
     ),
+    (
+        "playground",
+        {
+            "page": "playground",
+            "a": "local/digits-detector",
+            "b": "local/digits-classifier",
+            "image": "{image}",
+            "threshold": "0.25",
+        },
+        "answered by",
+    ),
+    ("batch", {"page": "batch", "run": "{batch}"}, "SUCCEEDED"),
 )
 
 
@@ -65,9 +79,43 @@ def runs(tmp_path_factory: pytest.TempPathFactory):
 
         uri = f"sqlite:///{folder}/mlruns.db"
         ids = {run.title: run.run_id for run in Ledger(uri).runs()}
+        ids |= asked(folder, ids)
         server = Server(uri, folder)
         yield server, ids
         server.stop()
+        for name in ENDPOINTS:
+            lakesight(folder, "endpoints", "delete", name, "--yes")
+
+
+def lakesight(folder: Path, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", "cvcore.cli.main", *words], cwd=folder, check=True)
+
+
+def asked(folder: Path, ids: dict[str, str]) -> dict[str, str]:
+    """Deploy two of the models and let one answer for a folder; the batch's id and a picture's key."""
+    from cvcore.config.composer import load
+    from cvcore.data.readers import open_splits
+    from launch.ledger import Ledger
+    from panel_app.media import Media
+    from panel_app.playground.pictures import Pictures
+
+    for name in ENDPOINTS:
+        lakesight(folder, "deploy", ids[name], "--name", name)
+    conf = load(["task=detection"])
+    split = open_splits(conf.data, "detection")["test"]
+    photos = folder / "photos"
+    photos.mkdir()
+    for number in range(60):
+        data = split[number].image.read()
+        (photos / f"scene-{number:03d}.png").write_bytes(data)
+    picture = Pictures(Media("")).keep((photos / "scene-003.png").read_bytes(), "scene-003.png")
+    lakesight(
+        folder,
+        *("batch", ids["digits-detector"], "photos", "answers"),
+        *("--background", "--follow", "--workers", "1"),
+    )
+    (batch,) = Ledger(f"sqlite:///{folder}/mlruns.db").runs(kind="batch")
+    return {"image": picture.key, "batch": batch.run_id}
 
 
 def take(page, url: str, ids: dict[str, str], folder: Path) -> None:

@@ -21,6 +21,8 @@ PAGES: tuple[tuple[dict[str, str], str], ...] = (
     ({"page": "configure"}, "lakesight submit"),
     ({"page": "data", "set": DIGITS}, "Duplicates"),
     ({"page": "train"}, "third"),
+    ({"page": "playground"}, "There is no model to ask yet"),
+    ({"page": "batch"}, "There is none yet"),
     ({"page": "history"}, "third"),
     ({"page": "run", "run": "{first}"}, "Parameters"),
     ({"page": "compare", "runs": "{first},{third}"}, "mean loss since the last log"),
@@ -43,6 +45,7 @@ SILENT = {
     ("configure", "Name of the recipe"),
     ("configure", "Add overrides"),
     ("configure", "Several values make a sweep: seed=1,2,3 is three runs"),
+    ("playground", "Web address of an image"),
     ("configure", "Machines of"),
     ("configure", "Machines per run"),
 }

@@ -44,6 +44,7 @@ ENTRIES = (
     Entry("playground", "Playground", "science", "panel_app.pages.playground", "PlaygroundPage"),
     Entry("batch", "Batch", "burst_mode", "panel_app.pages.batch", "BatchPage"),
     Entry("history", "History", "history", "panel_app.pages.history", "HistoryPage"),
+    Entry("monitor", "Monitor", "monitor_heart", "panel_app.pages.monitor", "MonitorPage"),
     Entry("run", "", "", "panel_app.pages.run", "RunPage", below="train"),
     Entry("compare", "", "", "panel_app.pages.compare", "ComparePage", below="history"),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from cvcore.errors import LakesightError
-from launch.monitor import settings, watch
+from launch.monitor import settings, uptime, watch
 from launch.monitor.model_files import labels_hash
 from launch.monitor.recorder import Recorder
 from launch.serving.local.endpoints import LocalEndpoints
@@ -16,6 +17,7 @@ from launch.serving.local.gateway import Gateway
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
+_NOTE_S = 10.0
 
 
 class Watching:
@@ -31,10 +33,13 @@ class Watching:
 
     async def run(self) -> None:
         """Take up other settings, and look for alerts; until it is cancelled."""
-        passed_s = 0.0
+        passed_s, noted_at = 0.0, float("-inf")
         while True:
             await asyncio.sleep(_LOOK_S)
             passed_s += _LOOK_S
+            if self._gateway.balance.shares and time.monotonic() >= noted_at + _NOTE_S:
+                noted_at = time.monotonic()
+                await asyncio.to_thread(uptime.note, self._folder)
             conf = await asyncio.to_thread(settings.read, self._folder)
             if conf != self._conf:
                 former, self._conf = self._gateway.recorder, conf

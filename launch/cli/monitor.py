@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   lakesight monitor parts --check                    look for alerts, tell them; exit code 1 if one is open
   lakesight monitor parts --hard 50 --to data/hard   the 50 hardest images with pre-labels
   lakesight monitor parts monitoring.record_share=0.1   change how it is watched
+  lakesight monitor parts --on databricks --table /Volumes/main/vision/logs/parts_payload
 
 Alerts go to the endpoint's log and to the webhook of LAKESIGHT_ALERT_WEBHOOK.
 """
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hard", type=int, default=0, metavar="N", help="export the N hardest images"
     )
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="with --hard: a new folder")
+    parser.add_argument(
+        "--table", type=Path, metavar="FOLDER", help="read new rows of its inference table first"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -59,6 +63,12 @@ def run(args: argparse.Namespace) -> int:
         endpoints.get(args.name)
         folder = settings.folder_of(endpoints.place, args.name)
         settings.write(folder, settings.monitoring_conf(args.overrides))
+    if args.table is not None:
+        from launch.monitor.inference_table import read_into
+
+        num = read_into(endpoints, args.name, args.table)
+        if not args.json:
+            print(f"{num} new images in {args.table}")
     if args.hard:
         return _export(args, endpoints)
     seen = watch.check(endpoints, args.name)[0] if args.check else watch.look(endpoints, args.name)

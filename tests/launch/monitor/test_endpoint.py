@@ -21,16 +21,18 @@ from cvcore.errors import ConfigError
 from cvcore.monitor import reference
 from cvcore.monitor.answers import Said
 from cvcore.serve import artifact
-from launch.monitor import settings, watch
+from launch.errors import LaunchError
+from launch.monitor import settings, uptime, watch
 from launch.monitor.alerts import Alerts
 from launch.monitor.hard import export, hardest
+from launch.monitor.inference_table import read_into
 from launch.monitor.record import Record as Recorded
 from launch.monitor.recorder import Recorder
 from launch.monitor.store import Store
 from launch.monitor.webhook import check
 from launch.serving.deploy import deploy, wait
 from launch.serving.local.endpoints import LocalEndpoints
-from launch.serving.types import RequestRefused
+from launch.serving.types import Endpoint, EndpointState, RequestRefused, Served
 
 
 def png(image_HW3: np.ndarray) -> bytes:
@@ -216,3 +218,57 @@ def test_alerts_fire_once_resolve_and_are_sent_again_if_nobody_took_them(tmp_pat
     assert sent[-1] == ("10 % failed", False)
     assert alerts().update({"errors": None}) == []
     assert len(alerts().all()) == 1
+
+
+def test_an_inference_table_becomes_the_same_records(tmp_path: Path, state: Path) -> None:
+    from datetime import UTC, datetime
+
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    class OfWorkspace:
+        place = "databricks"
+
+        def get(self, name: str) -> Endpoint:
+            return Endpoint(
+                name, "databricks", EndpointState.READY, served=(Served("parts-1", "m", "1", 100),)
+            )
+
+    answer = {"answer": json.dumps({"size": [48, 64], "classes": [{"label": "v1", "score": 0.75}]})}
+
+    def row(second: int, status: int, request: str | None) -> dict:
+        return {
+            "request_time": datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC),
+            "status_code": status,
+            "execution_duration_ms": 120,
+            "request": request,
+            "response": json.dumps({"predictions": [answer]}),
+        }
+
+    asked = json.dumps(body(np.full((48, 64, 3), 90, np.uint8)))
+    rows = [row(1, 200, asked), row(2, 400, asked), row(3, 200, None), row(4, 200, "{torn")]
+    table = tmp_path / "payload"
+    write_deltalake(str(table), pa.Table.from_pylist(rows))
+    endpoints = OfWorkspace()
+    assert read_into(endpoints, "parts", table) == 1
+    assert read_into(endpoints, "parts", table) == 0  # only what is new
+    write_deltalake(str(table), pa.Table.from_pylist([row(5, 200, asked)]), mode="append")
+    assert read_into(endpoints, "parts", table) == 1
+    newest = Store(settings.folder_of("databricks", "parts")).newest(9)
+    assert [(one.said, one.seconds) for one in newest] == [((Said("v1", 0.75),), 0.12)] * 2
+    assert newest[0].features["brightness"] == 90
+    write_deltalake(str(tmp_path / "other"), pa.table({"a": [1]}))
+    with pytest.raises(LaunchError, match="no inference table"):
+        read_into(endpoints, "parts", tmp_path / "other")
+    with pytest.raises(LaunchError, match="_delta_log"):
+        read_into(endpoints, "parts", tmp_path / "none")
+
+
+def test_availability_is_what_was_noted(tmp_path: Path) -> None:
+    assert uptime.availability(tmp_path) is None
+    for at in (1000.0, 1010.0, 1020.0, 1100.0, 1110.0):
+        uptime.note(tmp_path, at)
+    assert uptime.read(tmp_path) == [(1000.0, 1020.0), (1100.0, 1110.0)]
+    assert uptime.availability(tmp_path, now=1120.0) == pytest.approx((20 + 20) / 120)
+    assert uptime.availability(tmp_path, since_s=40, now=1120.0) == pytest.approx(20 / 40)
+    assert uptime.availability(tmp_path, now=1200.0) == pytest.approx(30 / 200)

@@ -41,6 +41,7 @@ ENTRIES = (
     Entry("train", "Train", "model_training", "panel_app.pages.train", "TrainPage"),
     Entry("evaluate", "Evaluate", "analytics", "panel_app.pages.evaluate", "EvaluatePage"),
     Entry("register", "Register", "inventory_2", "panel_app.pages.register", "RegisterPage"),
+    Entry("deploy", "Deploy", "rocket_launch", "panel_app.pages.deploy", "DeployPage"),
     Entry("playground", "Playground", "science", "panel_app.pages.playground", "PlaygroundPage"),
     Entry("batch", "Batch", "burst_mode", "panel_app.pages.batch", "BatchPage"),
     Entry("history", "History", "history", "panel_app.pages.history", "HistoryPage"),

@@ -24,6 +24,7 @@ from launch.serving.local.files import EndpointFiles, Plan, Wanted, WantedModel
 from launch.serving.local.requests_log import Request, RequestsLog
 from launch.serving.models import ModelRef
 from tests.panel_app.conftest import NASTY, Server, seen
+from tests.panel_app.test_appearance import CONTRAST, RULES, faults
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
@@ -150,3 +151,17 @@ def test_who_did_what_is_searched_and_exported(page, app) -> None:
     seen(page, "Last 30 days")
     seen(page, "without a restart")
     assert page.evaluate("window.pwned") is None
+
+
+def test_every_part_can_be_used_without_eyes_or_mouse(page, app) -> None:
+    parts = {"traffic": "Alerts", "drift": "In words", "images": "New folder", "jobs": "This app"}
+    for show, words in {**parts, "activity": "Outcome"}.items():
+        page.goto(f"{app.url}?page=monitor&show={show}")
+        seen(page, words)
+        page.wait_for_timeout(300)
+        found = faults(page, RULES)
+        page.get_by_role("button", name="Toggle theme").click()
+        page.mouse.move(600, 5)
+        page.wait_for_timeout(500)
+        assert not [*found, *faults(page, CONTRAST)], show
+        page.get_by_role("button", name="Toggle theme").click()

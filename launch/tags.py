@@ -21,6 +21,8 @@ ENDED_AT = "lakesight.ended_at"
 SWEEP = "lakesight.sweep"
 KIND = "lakesight.kind"
 """Tag of a run that is no training: what it is, e.g. batch."""
+MODEL_URI = "lakesight.model_uri"
+"""Of the model that the run logged in MLflow: `cvcore.serve.pyfunc.MODEL_URI_TAG`."""
 USER = "mlflow.user"
 PARENT = "mlflow.parentRunId"
 

@@ -12,7 +12,7 @@ from launch.errors import UnknownRun
 from launch.ledger import Ledger
 from launch.ledger_run import LedgerRun
 from launch.registry.errors import RegistryError
-from launch.tags import FOLDER
+from launch.tags import FOLDER, MODEL_URI
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def source_of(word: str, tracking_uri: str = "") -> Source:
         try:
             local = model_folder(Path(folder)).absolute()
         except ModelError as error:
-            raise RegistryError(f"run {run.title or run.run_id[:8]}: {error}") from error
+            # A run of a workspace left only what it submitted here: its model is in MLflow.
+            if not run.tags.get(MODEL_URI):
+                raise RegistryError(f"run {run.title or run.run_id[:8]}: {error}") from error
     return Source(run.run_id, ledger.uri, local, run.experiment, run.title)
 
 

@@ -106,19 +106,22 @@ def _of_folder(path: Path) -> ModelRef:
 
 def _of_run(word: str, tracking_uri: str) -> ModelRef | str:
     """Return the model of a submitted run, or why there is none."""
+    from cvcore.serve.find import BEST
     from launch.errors import UnknownRun
     from launch.ledger import Ledger
+    from launch.tags import MODEL_URI
 
     try:
         found = Ledger(tracking_uri).find(word)
     except UnknownRun:
         return "none of this name"
-    if not Path(found.handle.folder).is_dir():
+    folder = Path(found.handle.folder)
+    if not folder.is_dir() or (found.tags.get(MODEL_URI) and not (folder / BEST).is_dir()):
         raise LaunchError(
-            f"the folder of {found.title}, {found.handle.folder}, is not on this machine. Deploy its "
-            "registered version: models:/name/version."
+            f"the model of {found.title} is not on this machine. Register it (lakesight register "
+            f"{found.run_id[:8]} --as NAME), then use the registered version: models:/NAME/version."
         )
-    return _of_folder(Path(found.handle.folder))
+    return _of_folder(folder)
 
 
 def _of_registry(word: str, tracking_uri: str) -> ModelRef:

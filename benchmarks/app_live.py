@@ -29,8 +29,10 @@ import psutil
 from benchmarks.app_client import Tab, marks
 
 TABS = (1, 10, 100)
-WATCH_S, SETTLE_S, OPENED_AT_ONCE = 30.0, 8.0, 4
+WATCH_S, SETTLE_S, OPENED_AT_ONCE = 30.0, 15.0, 4
 KEYS = ("train/loss", "val/AP", "images_per_s", "train/grad_norm")
+DRAWN = KEYS[:2]
+"""What is on the page's first screen; the others come when somebody scrolls there."""
 LONG = 1_000_000
 
 
@@ -138,7 +140,7 @@ async def watched(server: Server, run_id: str, num_tabs: int, logger: Logger) ->
         for tab in tabs:
             await tab.close()
         await asyncio.gather(*tasks)
-    expected = num_tabs * len(KEYS) * WATCH_S * 2
+    expected = num_tabs * len(DRAWN) * WATCH_S * 2
     quantiles = statistics.quantiles(delays, n=20) if len(delays) > 2 else [float("nan")] * 19
     return {
         "p50_s": quantiles[9],

@@ -102,6 +102,8 @@ class DeployForm:
             sizing_mode="stretch_width",
             styles={
                 "padding": "16px 18px",
+                # As high as what it holds: the page scrolls, not the form.
+                "flex": "none",
                 "border-radius": "12px",
                 "border": "1px solid color-mix(in srgb, currentColor 20%, transparent)",
                 "background": "var(--panel-surface-color)",

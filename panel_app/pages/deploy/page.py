@@ -50,6 +50,12 @@ class DeployPage:
         self.remote_words = Notice()
         self.table = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10, 18, 10))
         self.one = chosen.One(context, self.errands, self._read_all)
+        self.there = pn.Column(
+            pn.Column(self.words, self.remote_words, sizing_mode="stretch_width", margin=(0, 10)),
+            self.table,
+            self.one.view,
+            sizing_mode="stretch_width",
+        )
         self.view = pn.Column(
             pn.Row(
                 heading("Deploy", "Endpoints that answer requests with a model."),
@@ -58,9 +64,7 @@ class DeployPage:
             ),
             pn.Column(self.work.view, sizing_mode="stretch_width", margin=(0, 10, 8, 10)),
             self.form.view,
-            pn.Column(self.words, self.remote_words, sizing_mode="stretch_width", margin=(0, 10)),
-            self.table,
-            self.one.view,
+            self.there,
             sizing_mode="stretch_width",
         )
 
@@ -68,7 +72,10 @@ class DeployPage:
         """Show the endpoint of an address."""
         self._turn += 1
         self.place, self.name = values.get("place", "local"), values.get("endpoint", "")
-        if values.get("new") or values.get("word"):
+        asked = bool(values.get("new") or values.get("word"))
+        # One thing at a time: the form, or what there is.
+        self.there.visible = not asked
+        if asked:
             await self.form.open(values.get("word", ""))
         else:
             self.form.view.visible = False
@@ -133,8 +140,10 @@ class DeployPage:
     def _open_form(self, _word: dict[str, Any]) -> None:
         if self.form.view.visible:
             self.form.view.visible = False
+            self.there.visible = True
             self.context.keep("deploy", place=self.place, endpoint=self.name)
             return
+        self.there.visible = False
         self.context.keep("deploy", new="1")
         task = asyncio.get_running_loop().create_task(self.form.open(""))
         self._tasks.add(task)

@@ -39,25 +39,27 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return a function: what the model calls itself -> the folder of an MLflow model."""
     base = tmp_path_factory.mktemp("stubs")
 
-    def folder_of(name: str) -> Path:
-        folder = base / name
-        if not folder.exists():
-            file = base / f"{name}.txt"
-            file.write_text(name)
-            signature = ModelSignature(
-                inputs=Schema([ColSpec(DataType.string, "image")]),
-                outputs=Schema([ColSpec(DataType.string, "answer")]),
-            )
-            mlflow.pyfunc.save_model(
-                path=str(folder),
-                python_model=str(STUB),
-                artifacts={"name": str(file)},
-                signature=signature,
-                pip_requirements=["mlflow"],
-            )
-        return folder
+    return lambda name: save_stub(base, name)
 
-    return folder_of
+
+def save_stub(base: Path, name: str) -> Path:
+    """Write an MLflow model that calls itself so below a folder, and return where."""
+    folder = base / name
+    if not folder.exists():
+        file = base / f"{name}.txt"
+        file.write_text(name)
+        signature = ModelSignature(
+            inputs=Schema([ColSpec(DataType.string, "image")]),
+            outputs=Schema([ColSpec(DataType.string, "answer")]),
+        )
+        mlflow.pyfunc.save_model(
+            path=str(folder),
+            python_model=str(STUB),
+            artifacts={"name": str(file)},
+            signature=signature,
+            pip_requirements=["mlflow"],
+        )
+    return folder
 
 
 @pytest.fixture

@@ -45,7 +45,9 @@ def buckets(log: Path, span_s: float) -> list[Bucket]:
     for at in range(_BUCKETS):
         ordered = sorted(times[at])
         percentiles = (percentile(ordered, 50), percentile(ordered, 95))
-        found.append(Bucket(start + at * width, counts[at][0], counts[at][1], counts[at][2], *percentiles))
+        found.append(
+            Bucket(start + at * width, counts[at][0], counts[at][1], counts[at][2], *percentiles)
+        )
     return found
 
 

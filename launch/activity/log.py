@@ -1,7 +1,8 @@
 """Where the activity log is kept: a folder of this machine, a shared one, or a Volume.
 
 In a folder, a file of lines per month; writers take turns by a lock, a line is written in one piece. On
-a Volume, which can't be appended to, a file per entry. `LAKESIGHT_ACTIVITY_DIR` names the place.
+a Volume, which can't be appended to, a file per entry. `LAKESIGHT_ACTIVITY_DIR` names the place; a
+Databricks App keeps it on its Volume by itself.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class ActivityLog:
         Args:
             place: a folder, or a path below /Volumes; "": as the environment says, else this machine's.
         """
-        self.place = place or os.environ.get(VARIABLE, "") or str(state_dir() / "activity")
+        self.place = place or os.environ.get(VARIABLE, "") or _usual_place()
         self._store = _store(self.place)
 
     def add(self, entry: Entry) -> None:
@@ -158,6 +159,14 @@ class _Volume:
         with ThreadPoolExecutor(_READERS) as pool:
             for data in pool.map(lambda name: self._volume.read(f"{folder}/{name}"), names):
                 yield (data or b"").decode(errors="replace")
+
+
+def _usual_place() -> str:
+    """Return the place where none is named: the own disk of a Databricks App does not last."""
+    volume = os.environ.get("LAKESIGHT_VOLUME", "").rstrip("/")
+    if "DATABRICKS_APP_NAME" in os.environ and volume.startswith("/Volumes/"):
+        return f"{volume}/activity"
+    return str(state_dir() / "activity")
 
 
 def _store(place: str) -> Store:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from databricks.sdk.service.catalog import VolumeType
 
 from cvcore.cli.main import main
 from launch.activity.entry import Entry
@@ -14,6 +15,7 @@ from launch.activity.log import VARIABLE, ActivityLog
 from launch.activity.record import acting, recorded
 from launch.errors import LaunchError
 from launch.serving.local.endpoints import LocalEndpoints
+from launch.workspace import FakeWorkspace
 
 WRITER = """
 import sys
@@ -83,3 +85,19 @@ def test_a_place_that_cannot_be_written_stops_nobody(
     with recorded("launch", "run a"):
         pass
     assert "not in the activity log" in caplog.text
+
+
+def test_an_app_keeps_it_on_its_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with FakeWorkspace(tmp_path / "ws") as ws:
+        ws.client().volumes.create("main", "default", "runs", VolumeType.MANAGED)
+        for name, value in ws.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("DATABRICKS_APP_NAME", "lakesight")
+        monkeypatch.setenv("LAKESIGHT_VOLUME", "/Volumes/main/default/runs")
+        with recorded("promote", "model parts", "ann@example.com"):
+            pass
+        ActivityLog().add(Entry(1.0, "bob", "launch", "run a"))
+        assert [one.user for one in ActivityLog().find()] == ["ann@example.com", "bob"]
+        assert [one.subject for one in ActivityLog().find("parts")] == ["model parts"]
+        assert len(list((ws.root / "Volumes/main/default/runs/activity").rglob("*.json"))) == 2

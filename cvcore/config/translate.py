@@ -38,10 +38,11 @@ def from_hydra(error: Exception, options: dict[str, list[str]]) -> ConfigError:
         if isinstance(cause, YAMLError):
             place = re.sub(r"\s+", " ", str(getattr(cause, "problem_mark", None) or cause)).strip()
             return ConfigError(f"Not YAML: {place}. Repair or remove the file.")
-    if isinstance(error, AssertionError):
+    if isinstance(error, AssertionError | AttributeError):
+        key = getattr(error, "full_key", "") or "An override"
         return OverrideError(
-            "An override sets a key below a value that is null. First choose an option that fills "
-            "it, e.g. deepspeed=zero2 for keys of deepspeed.config."
+            f"{key} sets keys of a value that is null. First choose an option that fills it, e.g. "
+            "deepspeed=zero2 for keys of deepspeed.config."
         )
     return ConfigError(_first_line(error))
 
@@ -120,5 +121,6 @@ def _first_line(error: BaseException) -> str:
     return lines[0].rstrip(".")
 
 
-Translatable = (HydraException, OmegaConfBaseException, YAMLError, AssertionError)
-"""What composing raises for faults of the user (OmegaConf asserts that a parent is no leaf)."""
+Translatable = (HydraException, OmegaConfBaseException, YAMLError, AssertionError, AttributeError)
+"""What composing raises for faults of the user (OmegaConf asserts that a parent is no leaf, and looks for
+keys in a mapping that is null)."""

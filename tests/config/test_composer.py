@@ -203,6 +203,7 @@ def test_choices_are_those_of_a_recipe_too() -> None:
         ("data.policy=Strict", "Choices: strict, drop, repair. Did you mean 'strict'?"),
         ("data.reader=coco", "data.reader is 'coco' in another reader's option. Write data=coco."),
         ("seed=null", "seed takes a whole number, not null."),
+        ("deepspeed.config={a: 1}", "An override sets keys of a value that is null."),
         ("task.kind=classification", "is of task 'detection', not 'classification'"),
         ("data.train=x", "data.train is not a key of data."),
     ],

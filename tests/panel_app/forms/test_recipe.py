@@ -61,6 +61,9 @@ def recipes(draw):
         if draw(st.booleans()):
             recipe = recipe.choose(group, draw(st.sampled_from(OPTIONS[group])))
     for path in draw(st.lists(st.sampled_from(sorted(KEYS)), max_size=4, unique=True)):
+        if path == "deepspeed.config":
+            # Of `off` it is null, and has no keys to be given.
+            recipe = recipe.choose("deepspeed", "zero2")
         recipe = recipe.set(path, draw(values_of(KEYS[path])))
     return recipe
 

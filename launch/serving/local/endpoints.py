@@ -211,9 +211,13 @@ class LocalEndpoints:
 
     def _spawn(self, files: EndpointFiles) -> None:
         """Start the manager unless one lives."""
-        lock = files.try_lock()
-        if lock is None:
-            return
+        until = time.monotonic() + _START_S
+        while (lock := files.try_lock()) is None:
+            now = files.read_now()
+            # Of a manager that was killed the lock may be held a moment longer.
+            if now is None or process.is_alive(now.manager) or time.monotonic() > until:
+                return
+            self.clock.sleep(_LOOK_S)
         lock.close()
         wanted = files.read_wanted()
         assert wanted is not None

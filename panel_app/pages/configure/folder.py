@@ -43,6 +43,8 @@ class Folder:
         if self._browser is None:
             self._browser = Browser(of(self.context.services), self._picked)
             self._browser.token = self.context.token
+            # Open from the start: what changes right after it is put in may not reach the browser.
+            self._browser.view.open = True
             self.view.append(self._browser.view)
         root: Any = self.editor.drafts.get(_ROOT) or self.editor.values.get(_ROOT)
         self._browser.open(str(root or ""))

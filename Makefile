@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests wait for processes and browsers half of their time: three workers for two cores.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(max(2, 3 * os.cpu_count() // 2))")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo app test chaos lint bench docs clean
@@ -23,7 +25,7 @@ app: $(STAMP) ## look at your runs in the browser, on 127.0.0.1:5006
 	$(BIN)/lakesight app --open
 
 test: $(STAMP) lint ## lint, types, architecture and every test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 chaos: $(STAMP) ## kill trainer, rank, launcher and MLflow at random moments, 10 each: about 35 minutes
 	LAKESIGHT_CHAOS_ROUNDS=10 $(BIN)/python -m pytest tests/chaos -p no:xdist

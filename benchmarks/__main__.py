@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints one table: ours, a named alternative in the same run, the ratio.
 
-python -m benchmarks                  all of them, about 30 minutes on 2 cores
+python -m benchmarks                  all of them, about 40 minutes on 2 cores
 python -m benchmarks startup demo     some of them
 """
 
@@ -18,6 +18,8 @@ BENCHMARKS = (
     "coco_evaluation",
     "batch_inference",
     "data_page",
+    "app_pages",
+    "app_live",
     "micro_levels",
     "demo",
 )

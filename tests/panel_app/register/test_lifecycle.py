@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,10 @@ def test_from_a_run_to_an_endpoint_and_away(page, place) -> None:
     page.get_by_text("Register cells <img").first.wait_for()
     page.get_by_role("link", name="Version 1").wait_for()
     seen(page, "Data fingerprint")
+    # The version is listed as soon as it is made, its alias comes next.
+    until = time.monotonic() + 60
+    while not Registry(uri).model("cells").aliases.get("challenger") and time.monotonic() < until:
+        page.wait_for_timeout(100)
     assert Registry(uri).version("cells", "challenger").tags["team"] == "lab"
     page.get_by_role("tab", name="Model card").click()
     page.get_by_role("heading", name="Limits").wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import logging
 import shutil
 import time
@@ -50,6 +51,20 @@ class BestModel:
             return
         if (self.durable / artifact.FILE).is_file():
             _copy(self.durable, self.folder)
+
+    def renew_durable(self) -> None:
+        """Bring what was written beside the model after its last `save` to the durable copy too."""
+        if self.durable is None or not (self.durable / artifact.FILE).is_file():
+            return
+        try:
+            for file in self.folder.iterdir():
+                there = self.durable / file.name
+                if not there.is_file() or not filecmp.cmp(file, there):
+                    part = there.with_name(f".{file.name}.part")
+                    shutil.copyfile(file, part)
+                    part.replace(there)
+        except OSError as error:
+            log.warning("the best model could not be copied to %s: %s", self.durable, error)
 
     def put_aside(self) -> None:
         """Move the best model of an earlier training in this folder aside."""

@@ -301,6 +301,8 @@ class Story:
         metrics = evaluate_best(
             self.config, self.task, self.data, self.held_out, self.run_dir, self.args.device
         )
+        if distributed.rank() == 0:
+            self.best.renew_durable()
         for key, value in metrics.items():
             log.info("%s %.4f", key, value, extra=FILE_ONLY)  # the report shows them
         if self.ledger is not None:

@@ -184,6 +184,12 @@ def test_another_machine_goes_on_from_the_durable_place(
     (tmp_path / "durable" / "checkpoints" / "checkpoint-8" / MARKER).unlink()
     assert jobs.run(config, prepare=saves_wait_for_their_copies) == 0
     require_equal(config, whole)
+    # What is written beside the best model after its last save is there too: thresholds, reference.
+    best, copy = Path(config.run.dir or "") / "best", tmp_path / "durable" / "best"
+    assert (best / "reference.json").is_file()
+    assert {f.name: f.read_bytes() for f in best.iterdir()} == {
+        f.name: f.read_bytes() for f in copy.iterdir()
+    }
     # And it is the same run in MLflow, with one curve.
     assert identity_of(Path(config.run.dir or "")) == first
     client = MlflowClient(first.uri)

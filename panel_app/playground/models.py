@@ -109,7 +109,8 @@ def deploy(services: Services, model: Model, user: str) -> str:
     name = check_name(f"{MADE_HERE}{ref.served_name}"[:63].rstrip("-"))
     known = {one.name: one for one in endpoints.all()}
     if name in known and not known[name].state.answers and known[name].state.is_settled:
-        endpoints.start(name)
+        with acting(user):
+            endpoints.start(name)
     elif name not in known:
         endpoints.deploy(Wish(name, ref, user=user))
     return f"local/{name}"

@@ -9,6 +9,7 @@ from typing import Any
 import panel as pn
 
 from cvcore.errors import ConfigError, LakesightError
+from launch.activity.record import acting
 from launch.serving.load import MOST_CALLERS, MOST_SECONDS
 from launch.serving.local.endpoints import LocalEndpoints
 from launch.serving.local.requests_log import Traffic, traffic
@@ -261,7 +262,8 @@ class One:
             return
 
         async def go() -> None:
-            await asyncio.to_thread(lambda: work(get_place(one.place)))
+            with acting(self.context.user):
+                await asyncio.to_thread(lambda: work(get_place(one.place)))
             self.context.tell(said, "success")
             await self._changed()
 

@@ -36,10 +36,17 @@ def test_the_kept_metric_gives_every_figure_and_the_truth_of_every_image(report)
         assert day.figures[key] == pytest.approx(float(values[0]), nan_ok=True)
 
 
+OBJECTS = [
+    (kind, answers)
+    for kind in ("detection", "instance_segmentation")
+    for answers in ("oracle", "model")
+]
+
+
+@pytest.mark.parametrize("report", OBJECTS, indirect=True, ids="-".join)
 def test_counts_at_a_threshold_are_those_of_the_judged_detections(report) -> None:
     metric = kept.load(report.folder / kept.FILE)
-    if not isinstance(metric, CocoMetric):
-        pytest.skip("only objects have scores")
+    assert isinstance(metric, CocoMetric)
     kind = metric.iou_types[-1]
     counting = Thresholds(metric, kind)
     for threshold in (0.0, 0.3, 0.55, 1.0):

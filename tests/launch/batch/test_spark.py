@@ -5,11 +5,9 @@ There is no Spark here: its calls are a stub's, what runs on a partition is real
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import time
-import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -23,13 +21,12 @@ from cvcore.cli.main import main
 from cvcore.serve.pyfunc import save_model
 from launch.base import RunStatus
 from launch.batch.submit import submit
-from launch.databricks.code import Code, this_code
 from launch.databricks.launcher import DatabricksLauncher
 from launch.launchers import get_launcher
 from launch.workspace import FakeWorkspace, Timing
+from tests.launch.batch.spark_code import code_with_spark
 
 pytestmark = pytest.mark.slow
-STUB = Path(__file__).with_name("stub_pyspark.py")
 VOLUME = "/Volumes/main/default/runs"
 
 
@@ -41,16 +38,6 @@ def ended(launcher, handle, limit_s: float = 240) -> RunStatus:
             return status
         time.sleep(0.2)
     raise AssertionError(f"it did not end: {status}")
-
-
-def code_with_spark() -> Code:
-    """Return this code with the stub as pyspark."""
-    code = this_code()
-    out = io.BytesIO(code.wheel)
-    with zipfile.ZipFile(out, "a") as wheel:
-        wheel.writestr("pyspark/__init__.py", "")
-        wheel.writestr("pyspark/sql.py", STUB.read_text())
-    return Code("stub" + code.digest, out.getvalue(), code.requirements)
 
 
 def test_a_batch_on_a_cluster(

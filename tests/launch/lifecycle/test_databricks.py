@@ -1,7 +1,7 @@
 """The whole way of a model on a workspace, by the commands that a person types, for each task.
 
-The workspace is the fake one: jobs, registry, endpoints and MLflow answer as its own clients ask. A batch
-on it is in tests/launch/batch.
+The workspace is the fake one: jobs, registry, endpoints and MLflow answer as its own clients ask. Spark is
+a stub, what runs on its partitions is real.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from databricks.sdk.service.catalog import VolumeType
 
 from cvcore.config.schema.data import TASKS
 from launch.workspace import FakeWorkspace, Timing
+from tests.launch.batch.spark_code import code_with_spark
 from tests.launch.lifecycle.conftest import POLICY, SMALL
 
 pytestmark = pytest.mark.slow
@@ -48,6 +50,7 @@ def test_from_a_configuration_to_an_endpoint(
     say: Callable[..., str],
     pictures: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = [f"task={kind}", *SMALL, "tracking=databricks", "compute=databricks_cluster"]
     say("submit", "--follow", *asked, "compute.node_type_id=g5.xlarge", "run.title=first")
@@ -61,4 +64,12 @@ def test_from_a_configuration_to_an_endpoint(
     files = sorted(pictures.iterdir())
     answers = say("query", "parts", "--on", "databricks", *map(str, files), "--json").splitlines()
     assert [json.loads(answer)["size"] for answer in answers] == [[96, 96]] * len(files)
+
+    monkeypatch.setattr("launch.databricks.code.this_code", code_with_spark)
+    where = (f"{VOLUME}/pictures", f"{VOLUME}/answers")
+    cluster = ("tracking=databricks", "compute=databricks_cluster", "trainer.use_cpu=true")
+    say("batch", name, *where, "--follow", *cluster)
+    found = pd.read_parquet(ws.root / VOLUME.strip("/") / "answers/part-0.parquet")
+    assert sorted(found["image"]) == [file.name for file in files]
+    assert found["error"].isna().all()
     say("endpoints", "delete", "parts", "--on", "databricks", "--yes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from launch.base import RunHandle, RunState, RunStatus
@@ -73,6 +74,13 @@ class LedgerRun:
         """How its launcher finds it."""
         tag = self.tags.get
         return RunHandle(tag(LAUNCHER, ""), self.run_id, tag(EXTERNAL_ID, ""), tag(FOLDER, ""))
+
+    @property
+    def folder(self) -> Path | None:
+        """Its folder where it is on this machine, None where it is not; of `lakesight train` too."""
+        known = self.tags.get(FOLDER, "") or self.params.get("run.dir", "")
+        folder = Path(known)
+        return folder if known.startswith("/") and folder.is_dir() else None
 
     @property
     def is_settled(self) -> bool:

@@ -12,7 +12,7 @@ from launch.errors import UnknownRun
 from launch.ledger import Ledger
 from launch.ledger_run import LedgerRun
 from launch.registry.errors import RegistryError
-from launch.tags import FOLDER, MODEL_URI
+from launch.tags import MODEL_URI
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,10 @@ def source_of(word: str, tracking_uri: str = "") -> Source:
         return _of_folder(path, tracking_uri)
     ledger = Ledger(tracking_uri)
     run = _find(ledger, word)
-    folder = run.tags.get(FOLDER, "")
     local: Path | None = None
-    if folder and Path(folder).is_dir():
+    if run.folder is not None:
         try:
-            local = model_folder(Path(folder)).absolute()
+            local = model_folder(run.folder).absolute()
         except ModelError as error:
             # A run of a workspace left only what it submitted here: its model is in MLflow.
             if not run.tags.get(MODEL_URI):

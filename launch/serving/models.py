@@ -115,8 +115,8 @@ def _of_run(word: str, tracking_uri: str) -> ModelRef | str:
         found = Ledger(tracking_uri).find(word)
     except UnknownRun:
         return "none of this name"
-    folder = Path(found.handle.folder)
-    if not folder.is_dir() or (found.tags.get(MODEL_URI) and not (folder / BEST).is_dir()):
+    folder = found.folder
+    if folder is None or (found.tags.get(MODEL_URI) and not (folder / BEST).is_dir()):
         raise LaunchError(
             f"the model of {found.title} is not on this machine. Register it (lakesight register "
             f"{found.run_id[:8]} --as NAME), then use the registered version: models:/NAME/version."

@@ -58,13 +58,6 @@ class Found:
         return f"{self.split} of {self.data}{figure}, {self.made_at}"
 
 
-def folder_of(run: LedgerRun) -> Path | None:
-    """Return a run's folder where it is on this machine, None where it is not."""
-    known = run.tags.get(FOLDER, "") or run.params.get("run.dir", "")
-    folder = Path(known)
-    return folder if known.startswith("/") and folder.is_dir() else None
-
-
 def models(runs: Sequence[LedgerRun]) -> dict[str, str]:
     """Return the runs that have, or may have, a saved model: title -> id, newest first."""
     known: dict[str, str] = {}
@@ -80,7 +73,7 @@ def models(runs: Sequence[LedgerRun]) -> dict[str, str]:
 def evaluations_of(runs: Sequence[LedgerRun], run_id: str) -> list[LedgerRun]:
     """Return the runs that evaluated a run's model, newest first."""
     own = next((one for one in runs if one.run_id == run_id), None)
-    folder = None if own is None else folder_of(own)
+    folder = None if own is None else own.folder
     return [
         one
         for one in runs
@@ -105,7 +98,7 @@ def found(services: Services, runs: Sequence[LedgerRun], run_id: str) -> list[Fo
     places = [
         (own, path.rpartition("/")[0], "") for path in services.artifacts.reports(own).values()
     ]
-    folder = folder_of(own)
+    folder = own.folder
     # What lies only in the folder of a run that the launcher has: the files of others are MLflow's.
     if folder is not None and own.tags.get(FOLDER):
         later = sorted(Path(folder, _LATER).glob(f"*/{SUMMARY}"), reverse=True)

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cvcore.errors import LakesightError, did_you_mean
 from cvcore.serve.artifact import FILE
 from cvcore.serve.find import BEST
 from launch.activity.record import acting
-from launch.registry.registry import ModelVersion, Registry
+from launch.registry.registry import ModelVersion
 from launch.serving.models import ModelRef, resolve
 from launch.serving.places import get_place, has_workspace
 from launch.serving.types import Endpoint, EndpointError, Endpoints, Wish, check_name
-from launch.tags import FOLDER, KIND
+from launch.tags import KIND
+from panel_app.models import of
 from panel_app.services import Services
 
 MADE_HERE = "play-"
@@ -141,9 +141,9 @@ def _ref(services: Services, model: Model) -> ModelRef:
 
 def _versions(services: Services, faults: list[str]) -> list[Model]:
     try:
-        registry = Registry(services.tracking.via())
-        names = [one.model for one in registry.models(_MODELS)]
-        versions = [one for name in names for one in registry.versions(name)[:_VERSIONS]]
+        known = of(services)
+        names = [one.model for one in known.all()[:_MODELS]]
+        versions = [one for name in names for one in known.versions(name)[:_VERSIONS]]
     except LakesightError as error:
         faults.append(str(error))
         return []
@@ -165,9 +165,9 @@ def _runs(services: Services, faults: list[str]) -> list[Model]:
         return []
     found = []
     for run in runs:
-        folder = run.tags.get(FOLDER, "")
-        if not folder or run.tags.get(KIND) or not (Path(folder) / BEST / FILE).is_file():
+        folder = run.folder
+        if folder is None or run.tags.get(KIND) or not (folder / BEST / FILE).is_file():
             continue
         title = run.title or run.run_id[:8]
-        found.append(Model(f"run/{run.run_id}", title, folder, f"run {run.run_id[:8]}"))
+        found.append(Model(f"run/{run.run_id}", title, str(folder), f"run {run.run_id[:8]}"))
     return found

@@ -39,20 +39,22 @@ class BatchPage:
         self.words = Notice(margin=(6, 10))
         self.form = Form(context, self._keep, self._start)
         self.list = pn.pane.HTML("", sizing_mode="stretch_width", margin=(16, 10))
+        self.head = heading("Batch", "Let a model answer for a folder or a table of images.")
         self.new = pn.Column(
-            heading("Batch", "Let a model answer for a folder or a table of images."),
             self.form.view,
             self.list,
             sizing_mode="stretch_width",
         )
         self.shown = Shown(context, self._again)
-        self.view = pn.Column(self.words, self.new, self.shown.view, sizing_mode="stretch_width")
+        self.view = pn.Column(
+            self.head, self.words, self.new, self.shown.view, sizing_mode="stretch_width"
+        )
 
     async def open(self, values: Mapping[str, str]) -> None:
         """Show the batch of an address, or the form as it says."""
         self.run_id = values.get("run", "")
         self.heading = f"Batch {self.run_id[:8]}" if self.run_id else "Batch"
-        self.new.visible = not self.run_id
+        self.head.visible = self.new.visible = not self.run_id
         self.words.say("")
         if self.run_id:
             await self.refresh()

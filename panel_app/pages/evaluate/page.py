@@ -218,7 +218,7 @@ class EvaluatePage:
     def _model_folder(self) -> Path | None:
         """Return where the chosen run's model is, None where it is not on this machine."""
         run = next((one for one in self.runs if one.run_id == self.model.value), None)
-        folder = None if run is None else catalogue.folder_of(run)
+        folder = None if run is None else run.folder
         model = None if folder is None else folder / "best"
         return model if model is not None and (model / CARD).is_file() else None
 
@@ -278,8 +278,8 @@ class EvaluatePage:
 def _no_model(asked: str) -> Any:
     if asked:
         return notice(
-            "This run has no model to evaluate",
-            "Choose another one above. A run has a model after its first evaluation in training.",
+            "There is no such run, or it has no model to evaluate",
+            "Choose one above. A run has a model after its first evaluation in training.",
             "warning",
         )
     return notice(

@@ -25,7 +25,6 @@ from launch.tags import FOLDER
 from launch.watch import Watch
 from panel_app.context import Context
 from panel_app.data.choice import readers_of, require_allowed
-from panel_app.evaluate.catalogue import folder_of
 from panel_app.pages.base import chip, notice
 from panel_app.router import query
 from panel_app.safe import safe
@@ -103,7 +102,7 @@ class Start:
             readers = readers_of(task) if task else ()
             self.data.options = [_OWN, *readers]
         if run is not None:
-            folder = folder_of(run)
+            folder = run.folder
             word = run.run_id if folder is None else str(folder)
             self.model.param.update(value=word, value_input=word)
         self._changed(None)

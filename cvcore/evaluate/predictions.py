@@ -11,59 +11,32 @@ threshold; category ids are the data set's own):
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvcore.data.labels import LabelSpace
 from cvcore.data.records import Rle
 from cvcore.data.samples import Prediction, Truth
+from cvcore.evaluate.line_file import LineFile
 
 FILE = "predictions.jsonl.gz"
 
 _TOP = 5
-_COMPRESSION = 3
-"""gzip level: a third of the time of the default at nearly its size."""
 
 
-class PredictionFile:
+class PredictionFile(LineFile):
     """Writes predictions; an observer of `loop.evaluate_batches`, and a context manager."""
 
-    def __init__(self, path: Path, labels: LabelSpace) -> None:
-        """Open the file; it is replaced."""
-        self.path = path
-        self._ids = [label.source_id for label in labels.labels]
-        self._file = gzip.open(path, "wt", compresslevel=_COMPRESSION, encoding="utf-8")  # noqa: SIM115
-
-    def __enter__(self) -> PredictionFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
-        if error is not None:  # half a file is worse than none
-            self.path.unlink(missing_ok=True)
-
-    def __call__(
-        self,
-        outputs: Any,  # noqa: ARG002 (an observer's signature)
-        predictions: Sequence[Prediction],
-        truths: Sequence[Truth],
-    ) -> None:
-        """Write one batch."""
+    def lines(
+        self, predictions: Sequence[Prediction], truths: Sequence[Truth]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield those of one batch."""
         for prediction, truth in zip(predictions, truths, strict=True):
-            for line in rows(prediction, self._ids):
-                self._file.write(json.dumps({"image_id": truth.image_id, **line}) + "\n")
+            for line in rows(prediction, self.source_ids):
+                yield {"image_id": truth.image_id, **line}
 
 
 def rows(prediction: Prediction, source_ids: Sequence[int | str]) -> Iterator[dict[str, Any]]:

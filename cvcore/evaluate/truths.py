@@ -10,63 +10,37 @@ without a score; pixels without a label belong to no answer. Torch-free.
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from cvcore.data.contract.rule import json_able
-from cvcore.data.labels import LabelSpace
 from cvcore.data.masks import compress
 from cvcore.data.samples import IGNORE_INDEX, Prediction, Target, Truth
+from cvcore.evaluate.line_file import LineFile
 from cvcore.evaluate.predictions import encoded, text
 
 FILE = "truths.jsonl.gz"
-_COMPRESSION = 3
 
 
-class TruthFile:
+class TruthFile(LineFile):
     """Writes truths; an observer of `loop.evaluate_batches`, and a context manager."""
 
-    def __init__(self, path: Path, labels: LabelSpace) -> None:
-        """Open the file; it is replaced."""
-        self.path = path
-        self._ids = [label.source_id for label in labels.labels]
-        self._file = gzip.open(path, "wt", compresslevel=_COMPRESSION, encoding="utf-8")  # noqa: SIM115
-
-    def __enter__(self) -> TruthFile:
-        return self
-
-    def __exit__(
+    def lines(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
-        if error is not None:  # half a file is worse than none
-            self.path.unlink(missing_ok=True)
-
-    def __call__(
-        self,
-        outputs: Any,  # noqa: ARG002 (an observer's signature)
-        predictions: Sequence[Prediction],  # noqa: ARG002
+        predictions: Sequence[Prediction],  # noqa: ARG002 (an observer's signature)
         truths: Sequence[Truth],
-    ) -> None:
-        """Write one batch."""
+    ) -> Iterator[dict[str, Any]]:
+        """Yield those of one batch."""
         for truth in truths:
-            line = {
+            yield {
                 "image_id": truth.image_id,
                 "source": truth.source,
                 "size_hw": list(truth.size_hw),
                 "metadata": json_able(truth.metadata),
-                "answers": list(answers(truth.target, self._ids)),
+                "answers": list(answers(truth.target, self.source_ids)),
             }
-            self._file.write(json.dumps(line, default=str) + "\n")
 
 
 def answers(target: Target, source_ids: Sequence[int | str]) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from cvcore.errors import ConfigError
 from cvcore.metrics.mlflow_run import RunIdentity, tracking_uri
 from cvcore.train import frozen
 from launch import tags
+from launch.account import account
 from launch.activity.record import recorded
 from launch.base import Launcher, RunHandle, RunSpec, RunState, RunStatus
 from launch.clock import Clock, SystemClock
@@ -65,7 +65,7 @@ class Submitter:
         self.launchers = launchers
         self.clock = clock or SystemClock()
         self.composer = composer or Composer()
-        self.user = user or _account()
+        self.user = user or account()
 
     def submit(
         self, overrides: Sequence[str], parent: str = "", more: Mapping[str, str] | None = None
@@ -256,10 +256,3 @@ def overrides_of(run: LedgerRun) -> list[str]:
             f"the overrides of {run.title} are neither in {folder} nor in the ledger. Submit it anew: "
             "lakesight submit ..."
         ) from None
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""  # a container whose user has no name

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import logging
-import os
 import socket
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 
 from cvcore.errors import LakesightError
+from launch.account import account
 from launch.activity.entry import ACTIONS, Entry
 from launch.activity.log import ActivityLog
 
@@ -60,11 +59,3 @@ def _write(action: str, subject: str, user: str, outcome: str, detail: dict[str,
         ActivityLog().add(entry)
     except Exception as error:  # noqa: BLE001 (an edge: the deed is done, its record must not undo it)
         log.warning("not in the activity log: %s %s by %s: %s", action, subject, who, error)
-
-
-def account() -> str:
-    """Return the account of this process; "" if it has no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return os.environ.get("USER", "")

@@ -5,8 +5,6 @@ On this machine it is `python -m cvcore.batch`; on Databricks a Spark job, see `
 
 from __future__ import annotations
 
-import dataclasses
-import getpass
 import json
 import time
 from collections.abc import Sequence
@@ -17,9 +15,10 @@ from cvcore.batch.job import BatchError, BatchJob
 from cvcore.config.composer import Composer
 from cvcore.config.schema import Config
 from cvcore.metrics.mlflow_run import tracking_uri
-from launch import tags
+from launch import work
+from launch.account import account
 from launch.activity.record import recorded
-from launch.base import Launcher, RunHandle, RunSpec, RunStatus
+from launch.base import RunSpec
 from launch.batch.model import model_folder
 from launch.clock import Clock, SystemClock
 from launch.errors import LaunchError, SubmitError
@@ -28,7 +27,7 @@ from launch.ledger import Ledger
 from launch.ledger_run import LedgerRun
 from launch.node.command import SPARK
 from launch.node.spark import FILE
-from launch.stage import code_version, environment, new_folder
+from launch.stage import new_folder
 from launch.states import RunState
 from launch.submit import GetLauncher, Submitted, overrides_of
 
@@ -64,24 +63,17 @@ def submit(
     job = _remote(job, config) if remote else _local(job, ledger.uri, config)
     launcher = launchers(config.compute.kind)
     folder = new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{BATCH}")
+    who, at = user or account(), (clock or SystemClock()).now()
     described = {
-        tags.KIND: BATCH,
-        tags.LAUNCHER: launcher.kind,
-        tags.FOLDER: str(folder),
-        tags.OVERRIDES: tags.overrides_tag(overrides),
-        tags.CODE_VERSION: code_version(),
-        tags.GENERATION: "0",
-        tags.SUBMITTED_AT: f"{(clock or SystemClock()).now():.3f}",
-        tags.USER: user or _account(),
+        **work.described(BATCH, launcher, folder, overrides, at, who),
         **{f"lakesight.batch.{key}": str(getattr(job, key)) for key in ("model", "source", "out")},
     }
     run_id = ledger.create(config.tracking.experiment, folder.name, described)
     (folder / FILE).write_text(json.dumps(job.to_dict(), indent=1))
-    spec = _spec(config, folder, run_id, ledger.uri, user or _account(), remote=remote)
+    spec = _spec(config, folder, run_id, ledger.uri, who, remote=remote)
     with recorded("launch", f"batch {folder.name}", user) as told:
         told.update(id=run_id, model=job.model, where=launcher.kind)
-        handle = _hand_over(launcher, spec, ledger)
-    ledger.tag(run_id, {tags.EXTERNAL_ID: handle.external_id})
+        handle = work.hand_over(launcher, spec, ledger)
     return Submitted(handle, folder.name, ledger.uri)
 
 
@@ -113,22 +105,13 @@ def resume(
     config = Composer().load(overrides_of(run))
     remote = config.compute.kind == "databricks"
     generation = run.generation + 1
-    spec = _spec(config, folder, run.run_id, ledger.uri, user or _account(), remote=remote)
+    spec = _spec(config, folder, run.run_id, ledger.uri, user or account(), remote=remote)
     with recorded("resume", f"batch {run.title}", user) as told:
         told["id"] = run.run_id
         ledger.reopen(run.run_id, generation)
         again = replace(spec, generation=generation)
-        handle = _hand_over(launchers(run.handle.launcher), again, ledger)
-    ledger.tag(run.run_id, {tags.EXTERNAL_ID: handle.external_id})
+        handle = work.hand_over(launchers(run.handle.launcher), again, ledger)
     return Submitted(handle, run.title, ledger.uri)
-
-
-def _hand_over(launcher: Launcher, spec: RunSpec, ledger: Ledger) -> RunHandle:
-    try:
-        return launcher.submit(spec)
-    except LaunchError as error:
-        ledger.settle(spec.run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
-        raise
 
 
 def job_of(run: LedgerRun) -> BatchJob:
@@ -149,25 +132,17 @@ def job_of(run: LedgerRun) -> BatchJob:
 def _spec(
     config: Config, folder: Path, run_id: str, uri: str, user: str, *, remote: bool
 ) -> RunSpec:
-    compute = dataclasses.asdict(config.compute)
-    return RunSpec(
-        run_id=run_id,
-        folder=str(folder),
-        module=SPARK if remote else _LOCAL,
-        arguments=(str(folder / FILE),),
-        workdir=str(Path.cwd()),
-        title=folder.name,
-        user=user,
+    module, file = SPARK if remote else _LOCAL, folder / FILE
+    made = work.spec(
+        BATCH, config, folder, run_id, module, file, title=folder.name, uri=uri, user=user
+    )
+    if not remote:
+        return made
+    return replace(
+        made,
         # Spark spreads it over the workers by itself.
-        num_devices=max(int(compute.get("num_workers") or 0), 1) if remote else 1,
-        use_cpu=config.trainer.use_cpu,
-        max_retries=config.compute.max_retries,
-        timeout_s=config.compute.timeout_s,
-        cancel_grace_s=config.compute.cancel_grace_s,
-        tracking_uri="" if remote and not uri.startswith("databricks") else uri,
-        environment=environment(),
-        tags={"lakesight.run_id": run_id, tags.KIND: BATCH},
-        compute=compute,
+        num_devices=max(int(made.compute.get("num_workers") or 0), 1),
+        tracking_uri=uri if uri.startswith("databricks") else "",
     )
 
 
@@ -212,10 +187,3 @@ def _remote(job: BatchJob, config: Config) -> BatchJob:
         )
     profile = getattr(config.compute, "profile", None)
     return replace(job, model=latest(connect(SystemClock(), profile), job.model).uri)
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

@@ -5,11 +5,10 @@ It waits in the line like a training, and runs `python -m cvcore.evaluate`.
 
 from __future__ import annotations
 
-import dataclasses
-import getpass
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cvcore.config.composer import Composer
@@ -18,16 +17,15 @@ from cvcore.data.records import SPLITS
 from cvcore.errors import ConfigError, did_you_mean
 from cvcore.evaluate.job import EvaluationJob
 from cvcore.metrics.mlflow_run import identity_of, tracking_uri
-from launch import tags
+from launch import work
+from launch.account import account
 from launch.activity.record import recorded
-from launch.base import RunSpec, RunStatus
 from launch.clock import Clock, SystemClock
-from launch.errors import LaunchError, SubmitError
+from launch.errors import SubmitError
 from launch.launchers import get_launcher
 from launch.ledger import Ledger
 from launch.serving.models import resolve
-from launch.stage import code_version, environment, new_folder
-from launch.states import RunState
+from launch.stage import new_folder
 from launch.submit import GetLauncher, Submitted
 
 EVALUATION = "evaluation"
@@ -85,16 +83,10 @@ def submit(
     source = identity_of(folder_of_model.parent)
     title = f"{folder_of_model.parent.name} on {split}"
     folder = new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{EVALUATION}")
-    who = user or _account()
+    who = user or account()
+    at = (clock or SystemClock()).now()
     described = {
-        tags.KIND: EVALUATION,
-        tags.LAUNCHER: launcher.kind,
-        tags.FOLDER: str(folder),
-        tags.OVERRIDES: tags.overrides_tag(overrides),
-        tags.CODE_VERSION: code_version(),
-        tags.GENERATION: "0",
-        tags.SUBMITTED_AT: f"{(clock or SystemClock()).now():.3f}",
-        tags.USER: who,
+        **work.described(EVALUATION, launcher, folder, overrides, at, who),
         MODEL: str(folder_of_model),
         SPLIT: split,
         SOURCE: source.run_id if source else "",
@@ -112,30 +104,12 @@ def submit(
             tracking_uri="" if "@" in uri else uri,
             device="cpu" if config.trainer.use_cpu else "",
         )
-        spec = RunSpec(
-            run_id=run_id,
-            folder=str(folder),
-            module=_MODULE,
-            arguments=(str(job.write(folder)),),
-            workdir=str(Path.cwd()),
-            title=title,
-            user=who,
-            num_devices=1,
-            use_cpu=config.trainer.use_cpu,
-            max_retries=config.compute.max_retries,
-            timeout_s=config.compute.timeout_s,
-            cancel_grace_s=config.compute.cancel_grace_s,
-            tracking_uri=uri,
-            environment={**environment(), "MLFLOW_TRACKING_URI": uri},
-            tags={"lakesight.run_id": run_id, tags.KIND: EVALUATION},
-            compute=dataclasses.asdict(config.compute),
+        file = job.write(folder)
+        spec = work.spec(
+            EVALUATION, config, folder, run_id, _MODULE, file, title=title, uri=uri, user=who
         )
-        try:
-            handle = launcher.submit(spec)
-        except LaunchError as error:
-            ledger.settle(run_id, RunStatus(RunState.FAILED, f"not submitted: {error}"))
-            raise
-        ledger.tag(run_id, {tags.EXTERNAL_ID: handle.external_id})
+        own = {**spec.environment, "MLFLOW_TRACKING_URI": uri}
+        handle = work.hand_over(launcher, replace(spec, environment=own), ledger)
         return Submitted(handle, title, uri)
 
 
@@ -159,10 +133,3 @@ def _check(folder: Path, overrides: Sequence[str]) -> None:
     from cvcore.evaluate.configuration import configuration
 
     configuration(folder, overrides)
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""  # a container whose user has no name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from cvcore.serve.gate.rules import judge
 from cvcore.serve.gate.verdict import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, Verdict
 from cvcore.serve.register.facts import Facts
 from cvcore.serve.register.names import check_alias
+from launch.account import account
 from launch.activity.record import recorded
 from launch.registry import champion, shelf
 from launch.registry.errors import RegistryError
@@ -87,7 +87,7 @@ def promote(
         champion=before,
         lines=judge(rules, facts, other, problem),
         at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        by=by or getpass.getuser(),
+        by=by or account(),
     )
     if dry_run:
         return Promotion(verdict, False)
@@ -146,7 +146,7 @@ def rollback(registry: Registry, model: str, alias: str = CHAMPION, by: str = ""
         )
     after = past[-1]
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    who = by or getpass.getuser()
+    who = by or account()
     with recorded("rollback", f"model {found.model}", who) as told:
         told.update(alias=alias, before=now, after=after)
         registry.tag(registry.version(found.model, now), {ROLLED_BACK: f"{stamp} {who}"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from cvcore.errors import ConfigError
 from cvcore.serve.register.facts import Facts
+from launch.account import account
 from launch.activity.record import recorded
 from launch.ledger import Ledger
 from launch.registry import child
@@ -73,7 +73,7 @@ def register(
     name = registry.name(model)
     if alias:
         _check_free(alias)
-    own = {"lakesight_by": by or getpass.getuser(), **_checked(tags or {})}
+    own = {"lakesight_by": by or account(), **_checked(tags or {})}
     words = ["cvcore.serve.register", *([str(source.folder)] if source.folder else [])]
     words += ["--as", name, "--uri", source.tracking_uri, "--run-id", source.run_id]
     words += ["--registry-uri", registry.registry_uri, "--tags", json.dumps(own)]

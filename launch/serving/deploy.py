@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable, Sequence
 
 from cvcore.config.schema import MonitoringConf, ServingConf
+from launch.account import account
 from launch.monitor import settings
 from launch.serving.models import ModelRef, resolve
 from launch.serving.places import get_place
@@ -81,7 +81,7 @@ def deploy(
         conf.scale_to_zero,
         dict(conf.environment_vars),
         conf.inference_table or "",
-        user or _account(),
+        user or account(),
     )
     made = endpoints.deploy(wish)
     if monitoring is not None:
@@ -122,10 +122,3 @@ def default_name(model: ModelRef) -> str:
 
 def _looks_registered(word: str) -> bool:
     return word.removeprefix("models:/").partition("@")[0].partition("/")[0].count(".") == 2
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

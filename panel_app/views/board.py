@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 
 from cvcore.metrics.stream import MetricReader
 from panel_app.background.feed import Feed
+from panel_app.tasks import Tasks
 from panel_app.views.chart import PALETTE, Chart, Look, Series
 from panel_app.views.naming import DEFAULT, GROUPS, Place, place
 from panel_app.views.steady import Steady
@@ -63,7 +64,7 @@ class Board:
         self._places: dict[tuple[str, str], list[tuple[Subject, str, Place]]] = {}
         self._charts: dict[tuple[str, str], Chart] = {}
         self._all: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.groups: Any = pmui.CheckButtonGroup(
             label="Metrics",
             options=list(DEFAULT),
@@ -158,8 +159,7 @@ class Board:
 
     def close(self) -> None:
         """Drop what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     def _found(self, subject: Subject, key: str) -> None:
         where = place(key, subject.metric)
@@ -236,9 +236,7 @@ class Board:
     def _zoomed(self, chart: Chart) -> None:
         if all(one.curve is None or one.curve.is_whole for one in chart.series.values()):
             return
-        task = asyncio.get_running_loop().create_task(self._exact(chart))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(self._exact(chart))
 
     async def _exact(self, chart: Chart) -> None:
         document = pn.state.curdoc

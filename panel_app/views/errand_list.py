@@ -14,6 +14,7 @@ from panel_app.errands.errands import Errands
 from panel_app.errands.files import Errand, ErrandState
 from panel_app.forms.view import STYLE, Speaking
 from panel_app.rows import duration
+from panel_app.tasks import Tasks
 
 _HERE = Path(__file__).parent
 _STAY_S = 1_800.0
@@ -65,7 +66,7 @@ class ErrandList:
         self._told, self._ended = told, ended
         self._running: set[str] = set()
         self._hidden: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.view = ErrandCards(self._act)
 
     async def refresh(self) -> None:
@@ -90,8 +91,7 @@ class ErrandList:
 
     def close(self) -> None:
         """Wait for nothing any more."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     def _item(self, one: Errand, now: float) -> dict[str, Any]:
         text, href = one.error, ""
@@ -121,9 +121,7 @@ class ErrandList:
         else:
             self._hidden.add(str(word.get("hide")))
             work = asyncio.sleep(0)
-        task = asyncio.get_running_loop().create_task(self._after(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(self._after(work))
 
     async def _after(self, work: Any) -> None:
         await work

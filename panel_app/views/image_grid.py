@@ -6,18 +6,16 @@ class on or off needs no server. Texts get into the page as text only, never as 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import panel as pn
 import param
 
+from panel_app.views.asking import Asking
 from panel_app.views.overlay import with_overlay
 
 
-class ImageGrid(pn.custom.JSComponent):
+class ImageGrid(Asking):
     """See this module; the page sets `asked`, which gets the browser's questions."""
 
     labels = param.List(default=[], doc="Classes: name, color [r, g, b], count.")
@@ -30,19 +28,3 @@ class ImageGrid(pn.custom.JSComponent):
     _stylesheets: ClassVar[list[str]] = [
         Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     ]
-
-    def __init__(self, **params: Any) -> None:
-        """Show nothing yet."""
-        super().__init__(**params)
-        self.asked: Callable[[dict[str, Any]], Coroutine[Any, Any, None]] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def _handle_msg(self, data: Any) -> None:
-        if self.asked is not None and isinstance(data, dict):
-            task = asyncio.get_running_loop().create_task(self.asked(data))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Send something to the browser: a window, a detail, "close"."""
-        self._send_msg(dict(message))

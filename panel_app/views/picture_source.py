@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, ClassVar
 
 import panel as pn
 import param
+
+from panel_app.tasks import Tasks
 
 
 class PictureSource(pn.custom.JSComponent):
@@ -35,7 +36,7 @@ class PictureSource(pn.custom.JSComponent):
         super().__init__(**params)
         self._asked = asked
         self._count = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def say(self, text: str, *, bad: bool = False) -> None:
         """Show a sentence below; "" takes it away."""
@@ -44,11 +45,8 @@ class PictureSource(pn.custom.JSComponent):
 
     def close(self) -> None:
         """Drop what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     def _handle_msg(self, data: Any) -> None:
         if isinstance(data, dict):
-            task = asyncio.get_running_loop().create_task(self._asked(data))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.begin(self._asked(data))

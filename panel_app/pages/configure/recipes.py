@@ -16,6 +16,7 @@ from panel_app.forms.files import from_yaml
 from panel_app.forms.recipe import Recipe
 from panel_app.forms.shelf import Listed, Shelf
 from panel_app.forms.view import STYLE, Speaking
+from panel_app.tasks import Tasks
 
 _HERE = Path(__file__).parent
 
@@ -53,7 +54,7 @@ class Recipes:
         self.editor, self._named = editor, named
         self.title = ""
         self._saved: list[str] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.bar = RecipeBar(self._act, margin=(0, 0, 14, 0))
 
     def show(self) -> None:
@@ -100,13 +101,10 @@ class Recipes:
 
     def close(self) -> None:
         """Drop what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     def _act(self, message: dict[str, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(self._answered(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(self._answered(message))
 
     async def _answered(self, message: dict[str, Any]) -> None:
         try:

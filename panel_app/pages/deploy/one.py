@@ -24,6 +24,7 @@ from panel_app.forms.plain import PlainForm, field
 from panel_app.forms.view import Action, Choice
 from panel_app.pages.deploy.listing import served_table, top_html
 from panel_app.safe import safe
+from panel_app.tasks import Tasks
 from panel_app.views.confirm import Confirm
 from panel_app.views.copy import Command
 from panel_app.views.share import ShareSlider
@@ -53,7 +54,7 @@ class One:
         """
         self.context, self.errands, self._changed = context, errands, changed
         self.endpoint: Endpoint | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(lambda text: context.tell(text, "error"))
         self.top = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0))
         self.served = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0))
         self.share = ShareSlider(self._shared, margin=(8, 0))
@@ -138,8 +139,7 @@ class One:
 
     def close(self) -> None:
         """Drop what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     def _offer_logs(self, one: Endpoint) -> None:
         options = [["", "none"]]
@@ -179,7 +179,7 @@ class One:
     def _log_chosen(self, word: dict[str, Any]) -> None:
         self.log_of.value = str(word.get("value", ""))
         if self.endpoint is not None:
-            self._begin(self.show(self.endpoint))
+            self._tasks.begin(self.show(self.endpoint))
 
     def _shared(self, word: dict[str, Any]) -> None:
         one = self.endpoint
@@ -254,7 +254,7 @@ class One:
                 user=self.context.user,
             )
 
-        self._begin(go())
+        self._tasks.begin(go())
 
     def _do(self, work: Callable[[Any], Any], said: str) -> None:
         one = self.endpoint
@@ -267,18 +267,7 @@ class One:
             self.context.tell(said, "success")
             await self._changed()
 
-        self._begin(go())
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guarded(self, work: Any) -> None:
-        try:
-            await work
-        except (LakesightError, OSError) as error:
-            self.context.tell(str(error), "error")
+        self._tasks.begin(go())
 
 
 def told(errand: Errand) -> str:

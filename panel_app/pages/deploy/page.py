@@ -21,6 +21,7 @@ from panel_app.pages.deploy import one as chosen
 from panel_app.pages.deploy.form import DeployForm
 from panel_app.pages.deploy.listing import endpoints_table
 from panel_app.router import query
+from panel_app.tasks import Tasks
 from panel_app.views.errand_list import ErrandList
 
 KINDS = ("smoke", "load")
@@ -42,7 +43,7 @@ class DeployPage:
         self._remote: list[Endpoint] = []
         self._remote_fault = ""
         self._turn, self._ticks = 0, 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.new = Action(self._open_form, label="Deploy a model", sizing_mode="fixed")
         self.work = ErrandList(self.errands, KINDS, _told, self._ended)
         self.form = DeployForm(context, of(context.services), self._deployed)
@@ -93,8 +94,7 @@ class DeployPage:
         self.form.close()
         self.work.close()
         self.one.close()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     async def _read_all(self) -> None:
         await self._read(remote=True)
@@ -145,9 +145,7 @@ class DeployPage:
             return
         self.there.visible = False
         self.context.keep("deploy", new="1")
-        task = asyncio.get_running_loop().create_task(self.form.open(""))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(self.form.open(""))
 
     async def _deployed(self, place: str, name: str) -> None:
         self.context.tell(f"{name} is on its way.", "success")

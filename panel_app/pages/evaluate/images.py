@@ -17,6 +17,7 @@ from panel_app.evaluate.items import Items
 from panel_app.evaluate.pictures import MODES, Pictures
 from panel_app.evaluate.study import Study
 from panel_app.pages.base import notice
+from panel_app.tasks import Tasks
 from panel_app.views.image_grid import ImageGrid
 
 _ANY = "any class"
@@ -37,7 +38,7 @@ class Images:
         self._items: Items | None = None
         self._places: NDArray[np.int64] = np.empty(0, np.int64)
         self._showing = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.cell: tuple[int, int] | None = None
         self.kind: Any = pmui.Select(
             label="Images with", options=OBJECT_KINDS, width=230, size="small"
@@ -109,8 +110,7 @@ class Images:
 
     def close(self) -> None:
         """Let go of what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
         self.grid.asked = None
 
     def _wanted(self) -> Wanted:
@@ -152,17 +152,12 @@ class Images:
     def _filtered(self, _event: Any) -> None:
         if self._showing:
             return
-        self._start(self._find())
+        self._tasks.begin(self._find())
         self._changed()
 
     def _uncell(self, _event: Any) -> None:
         self.cell = None
         self._filtered(None)
-
-    def _start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _asked(self, message: dict[str, Any]) -> None:
         generation, items = self.grid.generation, self._items

@@ -20,6 +20,7 @@ from panel_app.pages.base import heading, notice
 from panel_app.pages.evaluate.sections import SECTIONS, Sections
 from panel_app.pages.evaluate.start import Start
 from panel_app.safe import safe
+from panel_app.tasks import Tasks
 from panel_app.views.board import PLAIN
 
 _LEDGER_S = 3.0
@@ -43,7 +44,7 @@ class EvaluatePage:
         self._was_active = False
         self._read_at = float("-inf")
         self._wanted: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.model: Any = pmui.Select(label="Model", options={}, width=340, size="small")
         self.evaluation: Any = pmui.Select(label="Evaluation", options={}, width=430, size="small")
         self.new: Any = pmui.Button(
@@ -105,8 +106,7 @@ class EvaluatePage:
 
     def close(self) -> None:
         """Let go of what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
         self.sections.close()
 
     def _ledger_runs(self) -> Sequence[LedgerRun]:
@@ -236,15 +236,15 @@ class EvaluatePage:
 
     def _model_chosen(self, event: Any) -> None:
         if not self._is_setting and event.new:
-            self._begin(self._list(event.new, ""))
+            self._tasks.begin(self._list(event.new, ""))
 
     def _evaluation_chosen(self, event: Any) -> None:
         if not self._is_setting and event.new:
-            self._begin(self._open(event.new))
+            self._tasks.begin(self._open(event.new))
 
     def _section_chosen(self, _: Any) -> None:
         if not self._is_setting:
-            self._begin(self._fill())
+            self._tasks.begin(self._fill())
 
     def _to_images(self, wanted: dict[str, str]) -> None:
         if self.study is None:
@@ -258,11 +258,6 @@ class EvaluatePage:
 
     def _started(self) -> None:
         self._was_active, self._read_at = True, float("-inf")
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _keep(self) -> None:
         shown = str(self.section.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
@@ -31,6 +31,7 @@ from panel_app.pages.monitor.listing import (
 from panel_app.router import query
 from panel_app.safe import safe
 from panel_app.selection import usage
+from panel_app.tasks import Tasks
 
 SECTIONS = {
     "traffic": "Traffic",
@@ -56,7 +57,7 @@ class MonitorPage:
         self.reader = reader.of(context.services)
         self.place, self.name, self.span = "", "", "hour"
         self._is_opening, self._resend = False, 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.words = Notice()
         self.list = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10, 14, 10))
         self.nav = Nav(
@@ -95,7 +96,7 @@ class MonitorPage:
         self._is_opening = False
         self._resend = _RESENT
         await self.refresh()
-        self._begin(self._refresh_soon())
+        self._tasks.begin(self._refresh_soon())
 
     async def refresh(self) -> None:
         """Read again what is shown."""
@@ -135,8 +136,7 @@ class MonitorPage:
         """Drop what is under way."""
         self.images.close()
         self.activity.close()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     async def _endpoints(self) -> str:
         found, problem = await asyncio.to_thread(self.reader.endpoints)
@@ -224,12 +224,7 @@ class MonitorPage:
         if self._is_opening:
             return
         self._keep()
-        self._begin(self.refresh())
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(self.refresh())
 
     def _set(self, pane: Any, text: str) -> None:
         """Change a pane; soon after the page was opened it is sent again even if it is the same.

@@ -19,6 +19,7 @@ from panel_app.forms.plain import PlainForm, field
 from panel_app.forms.view import Action
 from panel_app.media import Answer, Media
 from panel_app.safe import safe
+from panel_app.tasks import Tasks
 from panel_app.views.copy import Command
 from panel_app.views.table import table
 
@@ -36,7 +37,7 @@ class Export:
         """Build it, still empty."""
         self.context, self.errands = context, errands
         self._version: ModelVersion | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.files = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0, 12, 0))
         self.form = PlainForm(
             "ONNX",
@@ -79,8 +80,7 @@ class Export:
 
     def close(self) -> None:
         """Drop what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     def _made(self, version: ModelVersion) -> Errand | None:
         for one in self.errands.all("export"):
@@ -106,9 +106,7 @@ class Export:
         )
 
     def _pressed(self, _word: dict[str, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(self._go())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.begin(self._go())
 
     async def _go(self) -> None:
         version = self._version

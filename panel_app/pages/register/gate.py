@@ -21,6 +21,7 @@ from panel_app.forms.view import Action, Choice
 from panel_app.models import Models
 from panel_app.pages.register.listing import CELL, LINE, chip
 from panel_app.safe import safe
+from panel_app.tasks import Tasks
 from panel_app.views.confirm import Confirm
 from panel_app.views.copy import Command
 
@@ -52,7 +53,7 @@ class Gate:
         self.context, self.models, self.errands = context, models, errands
         self._changed = changed
         self._version: ModelVersion | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(lambda text: context.tell(text, "error"))
         self.policy = Choice(
             self._chosen, label="Policy", value=DEFAULT, max_width=320,
         )  # fmt: skip
@@ -114,8 +115,7 @@ class Gate:
 
     def close(self) -> None:
         """Drop what is under way."""
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     def _tried(self, version: ModelVersion) -> Verdict | None:
         """Return the newest judgement of a version that an errand of this machine made."""
@@ -129,7 +129,7 @@ class Gate:
     def _chosen(self, word: dict[str, Any]) -> None:
         self.policy.value = str(word.get("value") or DEFAULT)
         if self._version is not None:
-            self._run(self.show(self._version))
+            self._tasks.begin(self.show(self._version))
 
     def _tell_command(self) -> None:
         version = self._version
@@ -146,7 +146,7 @@ class Gate:
         )
 
     def _judge(self, _word: dict[str, Any]) -> None:
-        self._run(self._start(True))
+        self._tasks.begin(self._start(True))
 
     def _ask_promote(self, _word: dict[str, Any]) -> None:
         version = self._version
@@ -158,7 +158,7 @@ class Gate:
             "champion moves to it: whoever asks for the champion gets it from then on. The report is "
             "stored with the version in any case.",
             "Judge and promote",
-            lambda: self._run(self._start(False)),
+            lambda: self._tasks.begin(self._start(False)),
         )
 
     def _ask_back(self, _word: dict[str, Any]) -> None:
@@ -170,7 +170,7 @@ class Gate:
             "The alias champion goes back to the version that had it before. Endpoints keep what they "
             "serve until somebody deploys.",
             "Roll back",
-            lambda: self._run(self._roll_back(version)),
+            lambda: self._tasks.begin(self._roll_back(version)),
         )
 
     async def _start(self, dry: bool) -> None:
@@ -208,17 +208,6 @@ class Gate:
             "success",
         )
         await self._changed()
-
-    def _run(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guarded(self, work: Any) -> None:
-        try:
-            await work
-        except (LakesightError, OSError) as error:
-            self.context.tell(str(error), "error")
 
 
 def told(errand: Errand) -> str:

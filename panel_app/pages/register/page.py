@@ -23,6 +23,7 @@ from panel_app.pages.register.form import RegisterForm
 from panel_app.pages.register.listing import alias_chip, gate_chip, models_table, versions_table
 from panel_app.router import query
 from panel_app.safe import safe
+from panel_app.tasks import Tasks
 from panel_app.views.errand_list import ErrandList
 
 KINDS = ("register", "promote", "export")
@@ -45,7 +46,7 @@ class RegisterPage:
         self.model, self.version = "", ""
         self._shown: ModelVersion | None = None
         self._turn, self._ticks = 0, 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         is_uc = context.services.ledger.uri.startswith("databricks")
         self.new = Action(self._open_form, label="Register a run", sizing_mode="fixed")
         self.work = ErrandList(self.errands, KINDS, _told, self._ended)
@@ -127,8 +128,7 @@ class RegisterPage:
         self.work.close()
         self.gate.close()
         self.export.close()
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.close()
 
     async def _read(self) -> None:
         turn, model = self._turn, self.model
@@ -219,7 +219,7 @@ class RegisterPage:
             self.context.keep(
                 "register", model=self._shown.model, version=self._shown.version, show=shown
             )
-            self._begin(self._show(self._shown, self._run_title(), anew=True))
+            self._tasks.begin(self._show(self._shown, self._run_title(), anew=True))
 
     def _run_title(self) -> str:
         rows = self.context.services.rows_now() or ()
@@ -232,7 +232,7 @@ class RegisterPage:
             self.context.keep("register", model=self.model, version=self.version)
             return
         self.context.keep("register", new="1")
-        self._begin(self.form.open(""))
+        self._tasks.begin(self.form.open(""))
 
     async def _ended(self, errand: Errand) -> None:
         """Show what an errand changed."""
@@ -243,11 +243,6 @@ class RegisterPage:
     async def _moved(self) -> None:
         self.models.renew()
         await self._read()
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _told(errand: Errand) -> tuple[str, str]:

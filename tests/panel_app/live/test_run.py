@@ -40,6 +40,11 @@ class Place:
         self.submitted.append(done)
         return done.handle.run_id
 
+    def submit_bad(self) -> None:
+        """Submit a run whose data are nowhere, unless that was done."""
+        if not any(one.title == "bad" for one in self.submitted):
+            self.submit("bad", "data=image_folder", f"data.root={self.folder}/nowhere")
+
     def close(self) -> None:
         for one in self.submitted:
             get_launcher("local").cancel(one.handle)
@@ -79,7 +84,7 @@ def test_a_run_is_watched_from_its_first_point_to_its_end(page, place) -> None:
     page.get_by_role("heading", name="digits-demo").wait_for()
     canceled(page)
     run_id = place.submit("good", *DIGITS, "trainer.max_steps=16", "trainer.eval_steps=8")
-    place.submit("bad", "data=image_folder", f"data.root={place.folder}/nowhere")
+    place.submit_bad()
     page.goto(f"{place.app.url}?page=train")
     page.get_by_role("link", name="good").wait_for()
     page.get_by_text("waits for 1 CPU slot").wait_for()
@@ -126,6 +131,7 @@ def test_a_run_is_watched_from_its_first_point_to_its_end(page, place) -> None:
 
 
 def test_a_run_that_failed_says_why(page, place) -> None:
+    place.submit_bad()
     page.set_default_timeout(90_000)
     page.goto(f"{place.app.url}?page=train")
     page.get_by_role("link", name="bad").click()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -119,3 +120,12 @@ def server(ledger, tmp_path_factory: pytest.TempPathFactory):
     server = Server(ledger[0], tmp_path_factory.mktemp("server"))
     yield server
     server.stop()
+
+
+def pictured(page: Any, within: Any, selector: str) -> None:
+    """Wait until a picture is not only there but loaded: one that can't be read is taken away at once."""
+    image = within.locator(selector).first
+    image.wait_for()
+    page.wait_for_function(
+        "image => image.complete && image.naturalWidth > 20", arg=image.element_handle()
+    )

@@ -12,7 +12,7 @@ import pytest
 from cvcore.config.composer import load
 from cvcore.data.contract import check
 from cvcore.data.readers import open_splits
-from tests.panel_app.conftest import NASTY
+from tests.panel_app.conftest import NASTY, pictured
 from tests.panel_app.data.conftest import FEW
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
@@ -49,7 +49,7 @@ def until(page, say, timeout_s: float = 60) -> None:
 def test_from_nothing_to_the_digits_and_on_to_configure(page, data_server):
     page.goto(f"{data_server.url}?page=data")
     page.get_by_role("button", name="Look at the built-in digits").click()
-    page.locator(".cell img").first.wait_for()
+    pictured(page, page, ".cell img")
     assert page.get_by_text("2,400 images").first.is_visible()
     page.get_by_role("button", name="Use in Configure").click()
     page.wait_for_url(re.compile("page=configure"))
@@ -135,7 +135,7 @@ def test_classes_and_augmentation_are_shown(page, data_server):
 
 def test_names_are_text_and_a_folder_outside_is_refused(page, data_server, nasty, tmp_path):
     page.goto(address(data_server, *coco(nasty)))
-    page.locator(".cell img").first.wait_for()
+    pictured(page, page, ".cell img")
     page.locator(".cell").first.click()
     page.locator("dialog .object").first.wait_for()
     assert page.locator("dialog .title").inner_text().startswith(NASTY[:8])

@@ -93,9 +93,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Traine
 
 
 @pytest.fixture(scope="module")
-def evaluate_server(trained: Trained):
+def evaluate_server(trained: Trained, cache_dir: Path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKESIGHT_STATE_DIR", str(trained.folder / "state"))
-        server = Server(trained.uri, trained.folder, "--root", str(trained.folder))
+        roots = ("--root", str(trained.folder), "--root", str(cache_dir))
+        server = Server(trained.uri, trained.folder, *roots)
     yield server
     server.stop()

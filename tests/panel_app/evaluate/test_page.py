@@ -14,7 +14,7 @@ from cvcore.data.records import ImageRef
 from cvcore.evaluate import errors, kept, lines
 from cvcore.evaluate import truths as truth_file
 from cvcore.serve.predictor import Predictor
-from tests.panel_app.conftest import NASTY, seen
+from tests.panel_app.conftest import NASTY, pictured, seen
 from tests.panel_app.evaluate.conftest import NUM_IMAGES
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
@@ -73,7 +73,7 @@ def test_all_that_is_behind_the_figures(page, trained, evaluate_server) -> None:
     cell.click()
     num = len(set(judged.image_M[found].tolist()))
     seen(page, f"{num} of {NUM_IMAGES} images, those with the most first")
-    page.locator("button.cell img").first.wait_for()
+    pictured(page, page, "button.cell img")
     assert page.locator("button.cell").count() == num
     assert "cell=" in page.url
     page.locator("button.cell").first.click()

@@ -4,6 +4,7 @@ import pytest
 
 from launch.launchers import get_launcher
 from launch.ledger import Ledger
+from tests.panel_app.conftest import pictured
 from tests.panel_app.notebook.jupyterlab import DOCS, JupyterLab, sources
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
@@ -34,7 +35,7 @@ def test_the_notebook_of_the_docs_runs_and_a_run_is_watched(page, lab, ledger) -
     shown = page.locator(".jp-CodeCell")
     explored, composed, printed, launched, watched = (shown.nth(i) for i in (1, 2, 3, 5, 6))
 
-    explored.locator(".cell img").first.wait_for()
+    pictured(page, explored, ".cell img")
     assert explored.get_by_text("Digits (built in)").first.is_visible()
     icon = explored.get_by_role("button", name="Inspect").locator(".material-icons")
     page.wait_for_function(ICON, arg=icon.element_handle())

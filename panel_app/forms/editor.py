@@ -211,10 +211,14 @@ class Editor:
         return found.schema if found else None
 
     def keys(self, group: str) -> list[Key]:
-        """Return the keys of a group that a person may set."""
+        """Return the keys of a group that a person may set, and that act on a run."""
         schema = self.schema(group)
         found = leaves(schema, f"{group}.") if schema else iter(())
-        return [key for key in found if key.path not in BY_OPTION]
+        return [
+            key
+            for key in found
+            if key.path not in BY_OPTION and not (key.info and key.info.of_endpoint)
+        ]
 
     def state(self, keys: Sequence[Key]) -> dict[str, dict[str, Any]]:
         """Return what the fields of keys show: text, fault, whether it was changed, what is given."""

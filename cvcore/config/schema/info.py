@@ -20,6 +20,7 @@ class FieldInfo:
         bounds: inclusive (low, high); None on a side is open.
         choices: the only allowed values, or None.
         advanced: shown on request only.
+        of_endpoint: it acts when a model is deployed or watched, not in a run: forms of runs leave it out.
     """
 
     help: str
@@ -27,6 +28,7 @@ class FieldInfo:
     bounds: tuple[float | None, float | None] | None = None
     choices: tuple[Any, ...] | None = None
     advanced: bool = False
+    of_endpoint: bool = False
 
 
 def opt(
@@ -37,9 +39,10 @@ def opt(
     bounds: tuple[float | None, float | None] | None = None,
     choices: Sequence[Any] | None = None,
     advanced: bool = False,
+    of_endpoint: bool = False,
 ) -> Any:
     """Return a dataclass field with `FieldInfo` in its metadata; mutable defaults are copied."""
-    info = FieldInfo(text, unit, bounds, tuple(choices) if choices else None, advanced)
+    info = FieldInfo(text, unit, bounds, tuple(choices) if choices else None, advanced, of_endpoint)
     if isinstance(default, list | dict):
         kept = default
         return field(default_factory=lambda: type(kept)(kept), metadata={"info": info})

@@ -94,6 +94,7 @@ class ServingConf:
         "local",
         "Where endpoints are: this machine, or Databricks Model Serving.",
         choices=("local", "databricks"),
+        of_endpoint=True,
     )
     workload_type: str = opt(
         "CPU",
@@ -110,25 +111,34 @@ class ServingConf:
             "GPU_XLARGE",
             "GPU_XLARGE_8",
         ),
+        of_endpoint=True,
     )
     workload_size: str = opt(
         "Small",
         "Model Serving: requests at once: Small 4, Medium 8 to 16, Large 16 to 64.",
         choices=("Small", "Medium", "Large"),
+        of_endpoint=True,
     )
     scale_to_zero: bool = opt(
-        True, "Model Serving: stop while nobody asks; the first request after waits for the start."
+        True,
+        "Model Serving: stop while nobody asks; the first request after waits for the start.",
+        of_endpoint=True,
     )
     environment_vars: dict[str, str] = opt(
-        {}, "Variables of the model's process; Model Serving takes {{secrets/scope/key}}."
+        {},
+        "Variables of the model's process; Model Serving takes {{secrets/scope/key}}.",
+        of_endpoint=True,
     )
     inference_table: str | None = opt(
         None,
         "Model Serving: log requests to tables of this catalog.schema or catalog.schema.prefix; "
         "requests with large images may be left out.",
+        of_endpoint=True,
     )
     profile: str | None = opt(
-        None, "Credentials of the workspace, from ~/.databrickscfg; null: as the environment says."
+        None,
+        "Credentials of the workspace, from ~/.databrickscfg; null: as the environment says.",
+        of_endpoint=True,
     )
     usd_per_dbu: float = opt(
         0.07,
@@ -136,6 +146,7 @@ class ServingConf:
         unit="USD",
         bounds=(0, 100),
         advanced=True,
+        of_endpoint=True,
     )
 
 
@@ -152,9 +163,14 @@ class MonitoringConf:
         "Deploy: share of requests that the endpoint's flight recorder keeps; 0: none.",
         bounds=(0, 1),
         advanced=True,
+        of_endpoint=True,
     )
     record_per_s: float = opt(
-        2.0, "Deploy: most images recorded per second.", bounds=(0.01, 100), advanced=True
+        2.0,
+        "Deploy: most images recorded per second.",
+        bounds=(0.01, 100),
+        advanced=True,
+        of_endpoint=True,
     )
     record_side_px: int = opt(
         640,
@@ -162,6 +178,7 @@ class MonitoringConf:
         unit="pixels",
         bounds=(0, 4096),
         advanced=True,
+        of_endpoint=True,
     )
     record_mib: int = opt(
         512,
@@ -169,30 +186,50 @@ class MonitoringConf:
         unit="MiB",
         bounds=(1, 1_000_000),
         advanced=True,
+        of_endpoint=True,
     )
     record_days: float = opt(
-        30.0, "Deploy: how long it keeps them.", unit="days", bounds=(0.01, 3650), advanced=True
+        30.0,
+        "Deploy: how long it keeps them.",
+        unit="days",
+        bounds=(0.01, 3650),
+        advanced=True,
+        of_endpoint=True,
     )
     drift_images: int = opt(
         500,
         "Drift is told of this many of the newest recorded images.",
         bounds=(10, 100_000),
         advanced=True,
+        of_endpoint=True,
     )
     drift_least: int = opt(
-        50, "Fewer images or answers than this are not judged.", bounds=(10, 100_000), advanced=True
+        50,
+        "Fewer images or answers than this are not judged.",
+        bounds=(10, 100_000),
+        advanced=True,
+        of_endpoint=True,
     )
     psi_shifted: float = opt(
-        0.1, "PSI from which a feature has shifted.", bounds=(0.01, 10), advanced=True
+        0.1,
+        "PSI from which a feature has shifted.",
+        bounds=(0.01, 10),
+        advanced=True,
+        of_endpoint=True,
     )
     psi_drifted: float = opt(
-        0.25, "PSI from which it has drifted; that is an alert.", bounds=(0.01, 10), advanced=True
+        0.25,
+        "PSI from which it has drifted; that is an alert.",
+        bounds=(0.01, 10),
+        advanced=True,
+        of_endpoint=True,
     )
     max_error_rate: float = opt(
         0.05,
         "Alert: more answers of an hour than this share failed (5xx).",
         bounds=(0, 1),
         advanced=True,
+        of_endpoint=True,
     )
     max_p95_s: float = opt(
         5.0,
@@ -200,13 +237,20 @@ class MonitoringConf:
         unit="s",
         bounds=(0.001, 3600),
         advanced=True,
+        of_endpoint=True,
     )
     alert_requests: int = opt(
         20,
         "Fewer requests than this in an hour give no alert of errors or latency.",
         bounds=(1, 100_000),
         advanced=True,
+        of_endpoint=True,
     )
     check_every_s: float = opt(
-        60.0, "How often an endpoint looks for alerts.", unit="s", bounds=(1, 86_400), advanced=True
+        60.0,
+        "How often an endpoint looks for alerts.",
+        unit="s",
+        bounds=(1, 86_400),
+        advanced=True,
+        of_endpoint=True,
     )

@@ -126,3 +126,10 @@ def test_a_form_has_the_keys_of_its_option_with_help(group: str, option: str, ke
     assert fields[key]["help"]
     assert all(field["label"] and field["help"] for field in fields.values())
     assert all(one["help"] for one in spec["options"])
+
+
+def test_only_what_acts_on_a_run_is_offered() -> None:
+    editor = edited(lambda one: None)
+    assert [key.path for key in editor.keys("serving")] == ["serving.score_threshold"]
+    found = [key.path for key in editor.keys("monitoring")]
+    assert found == ["monitoring.system_metrics", "monitoring.sample_interval_s"]

@@ -21,6 +21,8 @@ PAGES: tuple[tuple[dict[str, str], str], ...] = (
     ({"page": "configure"}, "lakesight submit"),
     ({"page": "data", "set": DIGITS}, "Duplicates"),
     ({"page": "train"}, "third"),
+    ({"page": "register"}, "No model is registered yet"),
+    ({"page": "deploy"}, "There is no endpoint yet"),
     ({"page": "evaluate"}, "This model has no finished evaluation yet"),
     ({"page": "playground"}, "There is no model to ask yet"),
     ({"page": "batch"}, "There is none yet"),
@@ -41,6 +43,28 @@ def faults(page, rules: dict) -> list[str]:
     return found
 
 
+COLOURS = """() => {
+  const all = (root) => [...root.querySelectorAll("*")].flatMap(
+    (one) => one.shadowRoot ? [one, ...all(one.shadowRoot)] : [one])
+  return [document.body, ...all(document)].map((one) => {
+    const style = getComputedStyle(one)
+    return style.color + style.backgroundColor
+  }).join()
+}"""
+
+
+def settled(page, was_day: str | None = None) -> str:
+    """Wait until no colour changes any more, and the body's is another one; return the body's."""
+    body = "getComputedStyle(document.body).backgroundColor"
+    if was_day is not None:
+        page.wait_for_function(f"was => {body} !== was", arg=was_day)
+    before = None
+    while (now := page.evaluate(COLOURS)) != before:
+        before = now
+        page.wait_for_timeout(400)
+    return str(page.evaluate(body))
+
+
 def test_every_page_is_clean_to_axe_by_day_and_by_night(page, server, ledger) -> None:
     page.goto(f"{server.url}?page=nope")
     seen(page, "There is no such page")
@@ -50,14 +74,15 @@ def test_every_page_is_clean_to_axe_by_day_and_by_night(page, server, ledger) ->
         filled = {key: value.format(**ledger[1]) for key, value in values.items()}
         follow(page, **filled)
         seen(page, words)
-        page.wait_for_timeout(1_000)
+        day = settled(page)
         found += [f"{values['page']}, light: {one}" for one in faults(page, RULES)]
         toggle.click()
         page.mouse.move(600, 5)
-        page.wait_for_timeout(800)
+        night = settled(page, day)
         found += [f"{values['page']}, dark: {one}" for one in faults(page, CONTRAST)]
         toggle.click()
         page.mouse.move(600, 5)
+        settled(page, night)
     page.context.clear_cookies()
     assert not found, "\n".join(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import panel as pn
 import panel_material_ui as pmui
 
 from launch.base import RunState
@@ -77,4 +78,19 @@ def notice(title: str, text: str, severity: str = "info") -> Any:
         closeable=False,
         sizing_mode="stretch_width",
         margin=(8, 0),
+    )
+
+
+def panel(*parts: Any) -> Any:
+    """Return a form's box: a border around what belongs together."""
+    return pn.Column(
+        *parts,
+        sizing_mode="stretch_width",
+        styles={
+            "padding": "16px 18px",
+            "border-radius": "12px",
+            "border": "1px solid color-mix(in srgb, currentColor 20%, transparent)",
+            "background": "var(--panel-surface-color)",
+        },
+        margin=(6, 10, 14, 10),
     )

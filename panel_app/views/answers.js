@@ -5,10 +5,7 @@ const USUAL = 0.3  // where a model does not tell its own
 const SHARED = {threshold: null, fill: 0.45, names: true, shapes: true}
 
 export function render({model, view}) {
-  const say = (message) => {
-    view?.model?.document?._new_models?.delete?.(view.model)  // see image_grid.js
-    model.send_msg(message)
-  }
+  const say = speaker(model, view)
   const kept = (view.model.kept_by_answers ??= {...SHARED, hidden: new Set()})
   const state = {...kept, image: null, picture: null, slots: new Map()}
   const root = make("div", "root"), controls = make("aside", "controls"), panes = make("div", "panes")

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 import panel as pn
 
-from panel_app.views.overlay import with_overlay
+from panel_app.views.script import script
 
 
 class Answers(pn.custom.JSComponent):
     """See this module; `tell` sends all that is shown, `heard` gets {"type": "ready"} and "look"."""
 
-    _esm = with_overlay(Path(__file__).with_suffix(".js"))
+    _esm = script(Path(__file__).with_suffix(".js"), drawing=True)
     _stylesheets: ClassVar[list[str]] = [
         Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     ]

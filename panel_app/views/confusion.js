@@ -1,9 +1,6 @@
 // A confusion matrix of buttons. Texts go in by textContent only; arrow keys move between cells.
 export function render({model, view}) {
-  const say = (message) => {  // see image_grid.js
-    view?.model?.document?._new_models?.delete?.(view.model)
-    model.send_msg(message)
-  }
+  const say = speaker(model, view)
   const make = (tag, text = "") => { const n = document.createElement(tag); n.textContent = text; return n }
   const wide = make("div")
   wide.className = "wide"

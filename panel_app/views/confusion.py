@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import panel as pn
 import param
 
+from panel_app.views.script import script
+
 
 class Confusion(pn.custom.JSComponent):
     """Rows are the truth, columns the prediction; a click on a cell is told to `picked`."""
@@ -17,7 +19,7 @@ class Confusion(pn.custom.JSComponent):
     cells = param.List(default=[], doc="[true, predicted, count]; zeros are left out.")
     unit = param.String(default="", doc="What is counted.")
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script(Path(__file__).with_suffix(".js"))
     _stylesheets: ClassVar[list[str]] = [
         Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     ]

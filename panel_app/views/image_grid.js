@@ -7,12 +7,7 @@ export function render({model, el, view}) {
   const kept = (view.model.kept_by_grid ??= {hidden: new Set(), shapes: true, names: false, fill: 0.4})
   const state = {...kept, items: new Map(), blocks: new Map(), asked: new Set(), cells: new Map(), columns: 1,
                  open: null, view: null}
-  // Bokeh takes a model that has just come from the server for one made here and sends it whole, with
-  // its class; where that class came with it (first session of a process), sending fails.
-  const say = (message) => {
-    view?.model?.document?._new_models?.delete?.(view.model)
-    model.send_msg(message)
-  }
+  const say = speaker(model, view)
   const root = make("div", "root"), legend = make("aside", "legend"), scroll = make("div", "scroll"),
         space = make("div", "space"), dialog = make("dialog")
   legend.setAttribute("aria-label", "Classes")

@@ -12,7 +12,7 @@ from typing import ClassVar
 import param
 
 from panel_app.views.asking import Asking
-from panel_app.views.overlay import with_overlay
+from panel_app.views.script import script
 
 
 class ImageGrid(Asking):
@@ -24,7 +24,7 @@ class ImageGrid(Asking):
     kind = param.String(default="", doc="The task: which switches make sense.")
     hint = param.String(default="", doc="What is said where no image was found.")
 
-    _esm = with_overlay(Path(__file__).with_suffix(".js"))
+    _esm = script(Path(__file__).with_suffix(".js"), drawing=True)
     _stylesheets: ClassVar[list[str]] = [
         Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     ]

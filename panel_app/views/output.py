@@ -51,7 +51,7 @@ class Output(pn.custom.JSComponent):
         const [place, written] = model.more
         if (!written || place < end) return
         if (place > end) {
-          // Bokeh would send a model that has just come from the server whole: see image_grid.js.
+          // Bokeh would send a model that has just come from the server whole: see say.js.
           view?.model?.document?._new_models?.delete?.(view.model)
           model.lost += 1
           return

@@ -1,5 +1,5 @@
 // What is drawn over an image: boxes, polygons, masks and their names. Put before a component's own text
-// (panel_app/views/overlay.py), so there is one way to draw for every page.
+// (panel_app/views/script.py), so there is one way to draw for every page.
 const make = (tag, name = "", text = "") => {
   const node = document.createElement(tag)
   if (name) node.className = name

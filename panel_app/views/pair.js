@@ -1,9 +1,6 @@
 // One image twice. overlay.js stands before this text. Texts go in by textContent only.
 export function render({model, el, view}) {
-  const say = (message) => {  // see image_grid.js
-    view?.model?.document?._new_models?.delete?.(view.model)
-    model.send_msg(message)
-  }
+  const say = speaker(model, view)
   const look = {hidden: new Set(), names: true, fill: 0.35}
   const {css, drawMask, drawShapes} = overlay(() => model.labels, look)
   const root = make("div", "root"), bar = make("div", "bar"), previous = make("button", "", "Previous image"),

@@ -8,7 +8,7 @@ from typing import ClassVar
 import param
 
 from panel_app.views.asking import Asking
-from panel_app.views.overlay import with_overlay
+from panel_app.views.script import script
 
 
 class Pair(Asking):
@@ -19,7 +19,7 @@ class Pair(Asking):
     total = param.Integer(default=0, doc="Images.")
     generation = param.Integer(default=0, doc="Another one when other models were chosen.")
 
-    _esm = with_overlay(Path(__file__).with_suffix(".js"))
+    _esm = script(Path(__file__).with_suffix(".js"), drawing=True)
     _stylesheets: ClassVar[list[str]] = [
         Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     ]

@@ -7,11 +7,7 @@ const tag = (name, className = "", text = "") => {
 }
 
 export function render({model, view}) {
-  const say = (message) => {
-    // A model fresh from the server would be sent whole, and fail: see image_grid.js.
-    view?.model?.document?._new_models?.delete?.(view.model)
-    model.send_msg(message)
-  }
+  const say = speaker(model, view)
   const root = tag("div", "source"), row = tag("div", "row"), told = tag("p", "told")
   told.setAttribute("role", "status")
   const words = (text, bad = false) => {

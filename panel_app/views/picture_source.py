@@ -10,6 +10,7 @@ import panel as pn
 import param
 
 from panel_app.tasks import Tasks
+from panel_app.views.script import script
 
 
 class PictureSource(pn.custom.JSComponent):
@@ -24,7 +25,7 @@ class PictureSource(pn.custom.JSComponent):
     told = param.Dict(default={}, doc="text, and whether it is bad news.")
     closed = param.Integer(default=0, doc="Grows when the page is left: the webcam is given back.")
 
-    _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    _esm = script(Path(__file__).with_suffix(".js"))
     _stylesheets: ClassVar[list[str]] = [
         Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     ]

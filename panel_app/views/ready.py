@@ -12,20 +12,23 @@ from typing import Any
 
 import panel as pn
 
+from panel_app.views.script import SAY
+
 _LONGEST_S = 10.0
 
 
 class Ready(pn.custom.JSComponent):
     """An empty mark at the end of a page; `wait` returns when the browser shows it."""
 
-    _esm = """
+    _esm = (
+        SAY
+        + """
     export function render({model, view}) {
-      // A model fresh from the server would be sent whole, and fail: see image_grid.js.
-      view?.model?.document?._new_models?.delete?.(view.model)
-      model.send_msg("ready")
+      speaker(model, view)("ready")
       return document.createElement("span")
     }
     """
+    )
 
     def __init__(self, **params: Any) -> None:
         """Be shown by nobody yet."""

@@ -8,11 +8,7 @@ function element(tag, properties = {}, children = []) {
 
 export function render({model, view}) {
   const root = element("div", {className: "runs"})
-  const say = (message) => {
-    // Bokeh would send a model that has just come from the server whole, and fail: see image_grid.js.
-    view?.model?.document?._new_models?.delete?.(view.model)
-    model.send_msg(message)
-  }
+  const say = speaker(model, view)
 
   function head() {
     const row = element("tr")

@@ -13,6 +13,7 @@ import param
 from panel_app.router import query
 from panel_app.rows import Row, duration
 from panel_app.selection import Selection, grouped
+from panel_app.views.script import script
 
 PAGE = 50
 _COLUMNS = (
@@ -41,7 +42,7 @@ class RunsTable(pn.custom.JSComponent):
     pages = param.Integer(default=1, doc="How many there are.")
     caption = param.String(default="Runs", doc="What it is, for who can't see it.")
 
-    _esm = Path(__file__).with_name("runs_table.js")
+    _esm = script(Path(__file__).with_suffix(".js"))
     _stylesheets: ClassVar[list[Any]] = [Path(__file__).with_suffix(".css").read_text("utf-8")]
 
     def __init__(self, asked: Callable[[Mapping[str, Any]], None], **params: Any) -> None:

@@ -1,9 +1,6 @@
 // A sortable table. Texts go in by textContent only.
 export function render({model, view}) {
-  const say = (message) => {  // see image_grid.js
-    view?.model?.document?._new_models?.delete?.(view.model)
-    model.send_msg(message)
-  }
+  const say = speaker(model, view)
   const make = (tag, text = "") => { const n = document.createElement(tag); n.textContent = text; return n }
   const wide = document.createElement("div")
   wide.className = "wide"

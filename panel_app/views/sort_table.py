@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import panel as pn
 import param
 
+from panel_app.views.script import script
+
 _CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
@@ -22,7 +24,7 @@ class SortTable(pn.custom.JSComponent):
     leads = param.String(default="", doc="What a click on a row does, in words; empty: nothing.")
     empty = param.String(default="There is nothing to list.", doc="Said in place of no row.")
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = script(Path(__file__).with_suffix(".js"))
     _stylesheets: ClassVar[list[str]] = [_CSS]
 
     def __init__(self, picked: Callable[[str], None] | None = None, **params: Any) -> None:

@@ -17,6 +17,7 @@ from panel_app.context import Context
 from panel_app.forms.editor import Editor
 from panel_app.forms.spec import label_of
 from panel_app.forms.view import Action, Notice
+from panel_app.pages.base import panel
 from panel_app.safe import safe
 from panel_app.services import Services
 
@@ -38,19 +39,7 @@ class Launch:
         self.summary = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 0, 8, 0))
         self.button = Action(self._pressed, label="Launch", kind="main", disabled=True)
         self.words = Notice()
-        self.view = pn.Column(
-            self.summary,
-            self.button,
-            self.words,
-            sizing_mode="stretch_width",
-            margin=0,
-            styles={
-                "padding": "16px",
-                "border-radius": "12px",
-                "border": "1px solid color-mix(in srgb, currentColor 20%, transparent)",
-                "background": "var(--panel-surface-color)",
-            },
-        )
+        self.view = panel(self.summary, self.button, self.words)
 
     def show(self) -> None:
         """Show what the editor holds."""

@@ -21,6 +21,7 @@ from panel_app.forms.fields import from_text, spec_of, to_text
 from panel_app.forms.plain import Field, PlainForm, field
 from panel_app.forms.view import Action, Choice, Notice
 from panel_app.models import Models
+from panel_app.pages.base import panel
 from panel_app.pages.deploy.listing import PLACES
 from panel_app.pages.register.form import with_model
 from panel_app.safe import safe
@@ -88,7 +89,7 @@ class DeployForm:
             self._pressed, label="Deploy", kind="main", disabled=True, max_width=320
         )
         self.words = Notice()
-        self.view = pn.Column(
+        self.view = panel(
             pn.pane.HTML(_TITLE, sizing_mode="stretch_width", margin=(0, 0, 6, 0)),
             self.model,
             self.place,
@@ -99,18 +100,8 @@ class DeployForm:
             self.command,
             self.start,
             self.words,
-            sizing_mode="stretch_width",
-            styles={
-                "padding": "16px 18px",
-                # As high as what it holds: the page scrolls, not the form.
-                "flex": "none",
-                "border-radius": "12px",
-                "border": "1px solid color-mix(in srgb, currentColor 20%, transparent)",
-                "background": "var(--panel-surface-color)",
-            },
-            margin=(6, 10, 14, 10),
-            visible=False,
         )
+        self.view.visible = False
 
     async def open(self, word: str) -> None:
         """Show it with the models there are, and one of them chosen if it is given."""

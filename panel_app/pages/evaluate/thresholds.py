@@ -17,6 +17,7 @@ from cvcore.serve import artifact
 from panel_app.context import Context
 from panel_app.evaluate.study import Study
 from panel_app.pages.base import notice
+from panel_app.views.script import script
 
 _HERE = Path(__file__)
 _ABOUT = (
@@ -31,7 +32,7 @@ class Sliders(pn.custom.JSComponent):
 
     rows = param.List(default=[], doc="name, threshold (None: a sum) and six counts of each.")
 
-    _esm = _HERE.with_suffix(".js")
+    _esm = script(_HERE.with_suffix(".js"))
     _stylesheets: ClassVar[list[str]] = [_HERE.with_suffix(".css").read_text(encoding="utf-8")]
 
     def __init__(self, **params: Any) -> None:

@@ -19,6 +19,7 @@ from panel_app.context import Context
 from panel_app.errands.errands import Errands
 from panel_app.forms.plain import PlainForm, field
 from panel_app.forms.view import Action, Choice, Notice
+from panel_app.pages.base import panel
 from panel_app.rows import Row
 from panel_app.selection import parsed_tags
 from panel_app.views.copy import Command
@@ -72,25 +73,15 @@ class RegisterForm:
         self.start = Action(
             self._pressed, label="Register", kind="main", disabled=True, max_width=320
         )
-        self.view = pn.Column(
+        self.view = panel(
             pn.pane.HTML(_TITLE, sizing_mode="stretch_width", margin=(0, 0, 6, 0)),
             self.run,
             self.form.view,
             self.command,
             self.start,
             self.words,
-            sizing_mode="stretch_width",
-            styles={
-                "padding": "16px 18px",
-                # As high as what it holds: the page scrolls, not the form.
-                "flex": "none",
-                "border-radius": "12px",
-                "border": "1px solid color-mix(in srgb, currentColor 20%, transparent)",
-                "background": "var(--panel-surface-color)",
-            },
-            margin=(6, 10, 14, 10),
-            visible=False,
         )
+        self.view.visible = False
 
     async def open(self, run_id: str) -> None:
         """Show it, with the runs that have a model, and one of them chosen if it is given."""

@@ -32,6 +32,7 @@ from panel_app.pages.base import Page, notice
 from panel_app.router import Links, parsed
 from panel_app.services import Services
 from panel_app.views.icons import STYLE, Icons
+from panel_app.views.inline_styles import inline_styles
 from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
@@ -194,5 +195,6 @@ def services() -> Services:
 
 def _load() -> None:
     """Load Panel into the notebook, once for each output that needs it; all from this package."""
+    inline_styles()
     raw_css = [] if STYLE in pn.config.raw_css else [STYLE]
     pn.extension("tabulator", "codeeditor", inline=True, design=MaterialDesign, raw_css=raw_css)

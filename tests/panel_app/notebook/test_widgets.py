@@ -29,7 +29,11 @@ def lab(ledger, tmp_path_factory: pytest.TempPathFactory):
 def test_the_notebook_of_the_docs_runs_and_a_run_is_watched(page, lab, ledger) -> None:
     # A kernel starts and imports what the app has imported long before its first page.
     page.set_default_timeout(120_000)
-    page.route(lambda url: not url.startswith((lab.url, "data:", "blob:")), lambda r: r.abort())
+    outside: list[str] = []
+    page.route(
+        lambda url: not url.startswith((lab.url, "data:", "blob:")),
+        lambda route: (outside.append(route.request.url), route.abort()),
+    )
     cells = [*sources(DOCS), f"monitor('{ledger[1]['first'][:8]}')"]
     lab.open(page, "lakesight.ipynb", cells)
     shown = page.locator(".jp-CodeCell")
@@ -54,3 +58,4 @@ def test_the_notebook_of_the_docs_runs_and_a_run_is_watched(page, lab, ledger) -
     watched.scroll_into_view_if_needed()
     watched.get_by_text("AP 0.6250").first.wait_for()
     watched.get_by_text("mean loss since the last log").first.wait_for()
+    assert outside == []

@@ -78,6 +78,12 @@ class Ledger:
     def create(self, experiment: str, title: str, tags: Mapping[str, str], parent: str = "") -> str:
         """Return the id of a new run, SCHEDULED.
 
+        Args:
+            experiment: name of the MLflow experiment, which is made where there is none.
+            title: what people call the run; need not be unique.
+            tags: of it; empty ones are left out, long ones cut.
+            parent: id of the sweep it belongs to, or "".
+
         Raises:
             ConfigError: the server does not take it.
         """
@@ -107,6 +113,11 @@ class Ledger:
 
     def label(self, run_id: str, tags: Mapping[str, str], gone: Sequence[str] = ()) -> None:
         """Set a person's own tags of a run, and take some away.
+
+        Args:
+            run_id: of the run.
+            tags: to set.
+            gone: keys to take away.
 
         Raises:
             ConfigError: a key is one of Lakesight or MLflow, which mean something.

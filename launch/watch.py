@@ -35,7 +35,13 @@ class Watch:
         launchers: Callable[[str], Launcher] = get_launcher,
         clock: Clock | None = None,
     ) -> None:
-        """Take the ledger, what returns the launcher of a kind, and the time."""
+        """Take what it works with.
+
+        Args:
+            ledger: that has the runs.
+            launchers: returns the launcher of a kind.
+            clock: gives the time; None: this machine's.
+        """
         self.ledger = ledger
         self.launchers = launchers
         self.clock = clock or SystemClock()

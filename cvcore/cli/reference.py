@@ -1,4 +1,4 @@
-"""The reference pages, written from the schema and the parsers (`make docs`).
+"""The reference pages, written from the schema, the parsers and the docstrings (`make docs`).
 
 python -m cvcore.cli.reference docs/reference
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cvcore.cli.main import parser_of, verbs
+from cvcore.cli.reference_api import api_pages, listed
 from cvcore.config.composer import Composer
 from cvcore.config.keys import DATA_SCHEMAS, Key, children, groups, leaves
 from cvcore.config.schema import COMPUTE_SCHEMAS, ComputeConf, Config, DataConf
@@ -21,7 +22,7 @@ _WIDTH = "100"
 
 
 def pages() -> dict[str, str]:
-    """Return the reference pages: file name -> Markdown."""
+    """Return the pages of configuration and commands: file name -> Markdown."""
     return {"config.md": config_page(), "cli.md": cli_page()}
 
 
@@ -125,9 +126,9 @@ def cli_page() -> str:
 
 
 def main(folder: Path) -> None:
-    """Write the pages into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
+    """Write all pages into a folder, which lists those of the API (`reference_api.LIST`)."""
+    for name, text in {**pages(), **api_pages(listed(folder))}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
         print(folder / name)
 

@@ -21,7 +21,15 @@ from cvcore.errors import DataError, ModelError
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One class: `index` is what the model predicts, `source_id` what the data set says."""
+    """One class.
+
+    Attributes:
+        index: what the model predicts: 0 to the number of classes - 1.
+        source_id: what the data set says.
+        name: for people; unique in its label space.
+        color: RGB, each 0..255.
+        isthing: whether its objects can be counted (COCO panoptic); else it is stuff.
+    """
 
     index: int
     source_id: int | str
@@ -32,7 +40,11 @@ class Label:
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """All classes of a data set in index order."""
+    """All classes of a data set in index order.
+
+    Attributes:
+        labels: the classes; `labels[k].index == k`.
+    """
 
     labels: tuple[Label, ...]
 

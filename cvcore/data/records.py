@@ -15,15 +15,26 @@ SPLITS = ("train", "val", "test")
 
 
 class Rle(TypedDict):
-    """COCO run-length mask. Source: pycocotools `maskApi`; column-major runs, background first."""
+    """COCO run-length mask. Source: pycocotools `maskApi`; column-major runs, background first.
 
-    size: list[int]  # [height, width], pixels
-    counts: str | bytes | list[int]  # compressed (str, bytes) or plain runs
+    Attributes:
+        size: [height, width], pixels.
+        counts: compressed (str, bytes), or plain runs, pixels.
+    """
+
+    size: list[int]
+    counts: str | bytes | list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """Where an image's encoded bytes are: a file, or bytes of the table row called `name`."""
+    """Where an image's encoded bytes are: a file, or bytes of the table row called `name`.
+
+    Attributes:
+        path: of the file; None: `data` has them.
+        data: the encoded bytes (JPEG, PNG ...); None: they are in the file.
+        name: what messages call bytes that have no path.
+    """
 
     path: Path | None = None
     data: bytes | None = None
@@ -42,7 +53,14 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A class as its source declares it."""
+    """A class as its source declares it.
+
+    Attributes:
+        source_id: what annotations call it; unique in the data set.
+        name: for people.
+        isthing: whether its objects can be counted (COCO panoptic); else it is stuff.
+        color: RGB, each 0..255; None: it declares none.
+    """
 
     source_id: int | str
     name: str
@@ -73,7 +91,14 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class PanopticSegment:
-    """One segment of a panoptic PNG; its id is R + 256 G + 256^2 B. Source: COCO panoptic."""
+    """One segment of a panoptic PNG. Source: COCO panoptic.
+
+    Attributes:
+        segment_id: R + 256 G + 256^2 B of its pixels; unique in its image.
+        source_category: the source's category id.
+        iscrowd: COCO's crowd flag; such segments are ignored by the metric.
+        area: pixels, as the source says, or None.
+    """
 
     segment_id: int
     source_category: int | str

@@ -35,7 +35,12 @@ class Resampled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where a figure lies with a given confidence; NaN where it is undefined."""
+    """Where a figure lies with a given confidence; NaN where it is undefined.
+
+    Attributes:
+        low: lower end, in the figure's own unit.
+        high: upper end.
+    """
 
     low: float
     high: float
@@ -94,6 +99,13 @@ def compare(
     level: float = 0.95,
 ) -> dict[str, Difference]:
     """Return second minus first of each main figure, both on the same draws of images.
+
+    Args:
+        first: after its last update.
+        second: the same, of the same images.
+        num_resamples: more make ends and p-values less noisy.
+        seed: of the draws.
+        level: chance that an interval holds the difference in the whole population.
 
     Raises:
         DataError: the two have not seen the same images.

@@ -74,13 +74,13 @@ class Thresholds:
         return [self.of_class(k, threshold) for k, threshold in enumerate(thresholds)]
 
     def of_class(self, k: int, threshold: float) -> Counts:
-        """Return one class's counts at a threshold."""
+        """Return the counts of class index `k` at a score threshold, 0..1."""
         shown = int(np.searchsorted(self._rising[k], -threshold, side="right"))
         tp = int(self._found[k][shown])
         return Counts(tp, shown - tp, self._objects[k] - tp)
 
     def f1_curve(self, k: int, thresholds: Sequence[float]) -> list[float]:
-        """Return one class's F1 at many thresholds."""
+        """Return the F1, 0..1, of class index `k` at many score thresholds."""
         return [self.of_class(k, threshold).f1 for threshold in thresholds]
 
 

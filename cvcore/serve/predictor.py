@@ -35,7 +35,12 @@ class Predictor:
     """
 
     def __init__(self, artifact: artifacts.Artifact, device: str | None = None) -> None:
-        """Build the model of a read artifact; `device` is chosen when None."""
+        """Build a model and load its weights.
+
+        Args:
+            artifact: what `artifact.read` gave.
+            device: for torch, e.g. cuda:1; None: the GPU where there is one.
+        """
         self.artifact = artifact
         self.labels = artifact.labels
         self.task = get_task(artifact.task.kind, artifact.model, artifact.task)
@@ -48,6 +53,10 @@ class Predictor:
     def load(cls, folder: Path, device: str | None = None) -> Predictor:
         """Return the predictor of a saved model folder.
 
+        Args:
+            folder: what `model_folder` gave.
+            device: for torch, e.g. cuda:1; None: the GPU where there is one.
+
         Raises:
             ModelError: the folder is not a whole Lakesight model.
         """
@@ -59,7 +68,12 @@ class Predictor:
         return self.inputs([item for item, _ in fitted]), [truth for _, truth in fitted]
 
     def fit(self, image_HW3: NDArray[np.uint8], image_id: int = 0) -> tuple[Encoded, Truth]:
-        """Return an image at the model's size, and what leads back to its own; thread-safe."""
+        """Return an image at the model's size, and what leads back to its own; thread-safe.
+
+        Args:
+            image_HW3: uint8 [H, W, 3] RGB, of any size.
+            image_id: that its prediction has.
+        """
         size_hw = (image_HW3.shape[0], image_HW3.shape[1])
         sample = self._fit(Sample(image_id, image_HW3, Target(), f"image {image_id}", size_hw))
         return Encoded(pixels_of(sample), {}), Truth(image_id, size_hw, Target())
@@ -159,7 +173,14 @@ class Predictor:
         score_threshold: float | None = None,
         masks: str = "rle",
     ) -> dict[str, Any]:
-        """Return `payload.answer` with the model's labels and thresholds; see `answers`."""
+        """Return `payload.answer` with the model's labels and thresholds.
+
+        Args:
+            prediction: of one image.
+            size_hw: (height, width) of that image, pixels.
+            score_threshold: instead of the model's own (its class thresholds too).
+            masks: one of `payload.MASKS`.
+        """
         own = score_threshold is None
         return payload.answer(
             prediction,

@@ -18,6 +18,11 @@ from launch.serving.types import Endpoints
 def hard_images(endpoints: Endpoints, name: str, most: int) -> list[Hard]:
     """Return the hardest recorded images of the version with most of the traffic.
 
+    Args:
+        endpoints: of the place that has it.
+        name: of the endpoint.
+        most: images that are returned at most.
+
     Raises:
         EndpointError: there is no such endpoint.
     """
@@ -35,6 +40,12 @@ def hard_images(endpoints: Endpoints, name: str, most: int) -> list[Hard]:
 
 def export_hard(endpoints: Endpoints, name: str, most: int, to: Path) -> Exported:
     """Write them as a data set with pre-labels.
+
+    Args:
+        endpoints: of the place that has it.
+        name: of the endpoint.
+        most: images that are written at most.
+        to: a new or empty folder.
 
     Raises:
         LakesightError: there is no such endpoint, its model tells no classes, or the folder can't be used.

@@ -123,6 +123,12 @@ class Rollback:
 def rollback(registry: Registry, model: str, alias: str = CHAMPION, by: str = "") -> Rollback:
     """Point an alias at the version that had it before; no gate: that one has passed it.
 
+    Args:
+        registry: that has the model.
+        model: name of it.
+        alias: that moves.
+        by: who asks; "": the account of this process.
+
     Raises:
         RegistryError: no version had it before, or the registry can't be used.
     """

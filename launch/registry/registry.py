@@ -213,7 +213,12 @@ class Registry:
         return self._none(model, which)
 
     def point(self, name: str, alias: str, version: str) -> None:
-        """Point an alias at a version, away from the one that has it.
+        """Point an alias at a version, away from the one that has it; no gate, see `promote`.
+
+        Args:
+            name: of the model.
+            alias: of it, e.g. challenger.
+            version: number of the version.
 
         Raises:
             RegistryError: the registry does not take it.

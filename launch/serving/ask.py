@@ -63,7 +63,14 @@ def ask(
     score_threshold: float | None = None,
     masks: str = "",
 ) -> Answers:
-    """Return an endpoint's answers; see `body_of`.
+    """Return an endpoint's answers.
+
+    Args:
+        endpoints: of the place that has it.
+        name: of the endpoint.
+        images: encoded (JPEG, PNG ...); 16 MB in all, after base64.
+        score_threshold: objects from this score on, 0..1; None: the model's own thresholds.
+        masks: rle, polygon or none; "": as the model likes.
 
     Raises:
         RequestRefused: the request is the caller's fault: a bad image, too many bytes.

@@ -20,20 +20,22 @@ class EndpointError(LaunchError):
 
 
 class EndpointState(StrEnum):
-    """How an endpoint is.
-
-    CREATING: its first model is built and loaded. UPDATING: it answers, and a change is under way.
-    READY: it answers. UPDATE_FAILED: it answers as before, the last change did not succeed.
-    FAILED: it never answered. STOPPED: a person stopped it. DOWN: its process is gone.
-    """
+    """How an endpoint is."""
 
     CREATING = "CREATING"
+    """Its first model is built and loaded."""
     UPDATING = "UPDATING"
+    """It answers, and a change is under way."""
     READY = "READY"
+    """It answers."""
     UPDATE_FAILED = "UPDATE_FAILED"
+    """It answers as before, the last change did not succeed."""
     FAILED = "FAILED"
+    """It never answered."""
     STOPPED = "STOPPED"
+    """A person stopped it."""
     DOWN = "DOWN"
+    """Its process is gone."""
 
     @property
     def answers(self) -> bool:

@@ -19,15 +19,18 @@ WORKSPACE_ID = "1234567890"
 
 @dataclass(frozen=True)
 class Timing:
-    """How long things take; a test double hurries. Seconds."""
+    """How long things take, seconds; a test double hurries.
 
-    # From submit to RUNNING: what a cluster start takes.
+    Attributes:
+        pending_s: from submit to RUNNING: what a cluster start takes.
+        grace_s: between SIGTERM and SIGKILL of a cancelled task.
+        poll_s: how often the runner looks at processes.
+        log_delivery_s: how often driver logs are copied to the cluster's log destination.
+    """
+
     pending_s: float = 0.02
-    # Between SIGTERM and SIGKILL of a cancelled task.
     grace_s: float = 2.0
-    # How often the runner looks at processes.
     poll_s: float = 0.02
-    # How often driver logs are copied to the cluster's log destination.
     log_delivery_s: float = 1.0
 
 

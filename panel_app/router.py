@@ -25,7 +25,7 @@ _FOLLOWED = """
             || event.shiftKey || event.altKey) return
         const link = event.composedPath().find((node) => node.tagName === "A")
         const href = link?.getAttribute("href")
-        if (!href?.startsWith("?") || link.target) return
+        if (!href?.startsWith("?") || !["", "_self"].includes(link.target)) return
         event.preventDefault()
         event.stopPropagation()
         return href

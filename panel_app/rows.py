@@ -10,7 +10,7 @@ from cvcore.metrics.names import IMAGES_PER_S, NUM_DEVICES, TOTAL_STEPS
 from launch.base import RunState, RunStatus
 from launch.ledger_run import LedgerRun
 from launch.plan.hardware import NODES
-from launch.tags import LAUNCHER, OVERRIDES
+from launch.tags import KIND, LAUNCHER, OVERRIDES
 
 _GPU_METRICS = ("mem/allocated_gib", "mem/reserved_gib", "system/gpu_memory_used_gib")
 
@@ -41,6 +41,7 @@ class Row:
         images_per_s: that its training took last; None if it has not told.
         sweep: id of the sweep it belongs to, or "".
         tags: that people gave it.
+        kind: what it is if it is no training, e.g. "evaluation"; "" for a training.
     """
 
     run_id: str
@@ -64,6 +65,13 @@ class Row:
     images_per_s: float | None = None
     sweep: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    kind: str = ""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it has ended with a model that was evaluated at least once."""
+        trained = not self.kind and self.launcher != "sweep"
+        return trained and self.value is not None and self.state.is_final
 
     @property
     def progress(self) -> float | None:
@@ -129,6 +137,7 @@ def row(run: LedgerRun, status: RunStatus, now_s: float) -> Row:
         images_per_s=run.metrics.get(IMAGES_PER_S),
         sweep=run.parent,
         tags=run.own_tags,
+        kind=run.tags.get(KIND, ""),
     )
 
 

@@ -16,12 +16,13 @@ from launch.base import RunState
 from launch.batch.submit import BATCH
 from launch.batch.submit import resume as resume_batch
 from launch.cancel import cancel
-from launch.evaluation.submit import EVALUATION, MODEL, SPLIT, command
+from launch.evaluation.submit import EVALUATION, MODEL, SOURCE, SPLIT, command
 from launch.ledger import Ledger
 from launch.ledger_run import LedgerRun
 from launch.submit import Submitter
 from launch.tags import KIND
 from panel_app.context import Context
+from panel_app.router import query
 from panel_app.rows import Details, overrides
 from panel_app.safe import safe
 from panel_app.views.copy import Command
@@ -52,6 +53,8 @@ class Actions:
         self.clone: Any = pmui.Button(
             label="Clone into Configure", icon="content_copy", variant="outlined"
         )
+        self.evaluate: Any = _link("Evaluate", "analytics")
+        self.register: Any = _link("Register", "inventory_2")
         self.mlflow: Any = pmui.Button(
             label="Open in MLflow",
             icon="open_in_new",
@@ -75,6 +78,8 @@ class Actions:
                 self.cancel,
                 self.resume,
                 self.clone,
+                self.evaluate,
+                self.register,
                 self.mlflow,
                 self.job,
                 sx={"flexWrap": "wrap", "gap": "4px"},
@@ -113,7 +118,15 @@ class Actions:
         self.command.text = _command(run, known)
         url = self.context.services.mlflow_url(run)
         job = details.status.url if details.status.url.startswith("https://") else ""
-        for link, address in ((self.mlflow, url), (self.job, job)):
+        # Without a model there is nothing to judge and nothing to register.
+        chosen = run.run_id if details.row.has_model else ""
+        judged = run.tags.get(SOURCE, chosen)
+        for link, address in (
+            (self.evaluate, judged and query(page="evaluate", run=judged)),
+            (self.register, chosen and query(page="register", run=chosen)),
+            (self.mlflow, url),
+            (self.job, job),
+        ):
             if link.href != (address or None):
                 link.param.update(href=address or None, visible=bool(address))
 
@@ -194,6 +207,11 @@ class Actions:
             self.context.go("configure", set=shlex.join(own))
 
 
+def _link(label: str, icon: str) -> Any:
+    """Return a button that leads to another page; it is shown when it has somewhere to lead."""
+    return pmui.Button(label=label, icon=icon, variant="outlined", visible=False)
+
+
 def _why_not_clone(run: LedgerRun, known: Sequence[str] | None) -> str:
     if run.tags.get(KIND) == EVALUATION:
         return "it is no training; clone the run that trained the model"
@@ -204,7 +222,9 @@ def _command(run: LedgerRun, known: Sequence[str] | None) -> str:
     if known is None:
         return ""
     if run.tags.get(KIND) == EVALUATION:
-        return command(run.tags.get(MODEL, ""), run.tags.get(SPLIT, "val"), known)
+        return command(
+            run.tags.get(MODEL) or run.tags.get(SOURCE, ""), run.tags.get(SPLIT, "val"), known
+        )
     return f"lakesight submit {shlex.join(known)}".strip()
 
 

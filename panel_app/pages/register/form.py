@@ -11,7 +11,6 @@ import panel as pn
 
 from cvcore.errors import ConfigError, LakesightError
 from cvcore.serve.register.names import check_alias, check_name
-from launch.base import RunState
 from launch.registry.promote import CHAMPION
 from launch.registry.register import NUM_IMAGES
 from panel_app.commands import command
@@ -185,13 +184,8 @@ class RegisterForm:
 
 
 def with_model(rows: Sequence[Row]) -> list[Row]:
-    """Return the runs whose model was evaluated at least once, so that there is one to register."""
-    ended = (RunState.SUCCEEDED, RunState.CANCELED, RunState.FAILED, RunState.LOST)
-    return [
-        one
-        for one in rows
-        if one.value is not None and one.launcher != "sweep" and one.state in ended
-    ][:_MOST]
+    """Return the runs that have a model to register."""
+    return [one for one in rows if one.has_model][:_MOST]
 
 
 def name_of(one: Row) -> str:

@@ -127,6 +127,16 @@ def test_a_run_is_watched_from_its_first_point_to_its_end(page, place) -> None:
     assert page.get_by_role("rowheader", name="trainer.logging_steps").count() == 1
     assert page.get_by_role("rowheader", name="optim.learning_rate").count() == 0
     assert Ledger(place.uri).get(run_id).step == 16
+    page.locator(f'a.MuiButton-root[href="?page=evaluate&run={run_id}"]').click()
+    page.get_by_role("heading", name="Evaluate", exact=True).wait_for()
+    page.get_by_text("All figures").wait_for()
+    page.go_back()
+    page.locator(f'a.MuiButton-root[href="?page=register&run={run_id}"]').click()
+    page.get_by_role("heading", name="Register a run").wait_for()
+    chosen = page.get_by_label("Run", exact=True)
+    page.wait_for_function("(it) => it.value", arg=chosen.element_handle())
+    assert chosen.input_value() == run_id
+    page.get_by_role("button", name="Register", exact=True).wait_for()
     assert not faults, faults
 
 
@@ -146,6 +156,8 @@ def test_a_run_is_canceled_and_resumed(page, place) -> None:
     page.get_by_text("mean loss since the last log").wait_for()
     canceled(page)
     assert page.get_by_role("button", name="Cancel", exact=True).is_disabled()
+    # It was stopped before its first evaluation: there is no model to do anything with.
+    assert not page.locator("a[href*='page=register&run=']").filter(visible=True).count()
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("QUEUED").or_(page.get_by_text("RUNNING")).first.wait_for()
     canceled(page)

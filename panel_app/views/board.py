@@ -146,9 +146,6 @@ class Board:
         if options and options != list(self.groups.options):
             self.groups.options = options
         self.controls.visible = bool(self._known)
-        text = "" if self._known else "No metric was logged yet. Curves begin with the first one."
-        if self.words.object != text:
-            self.words.object, self.words.visible = text, bool(text)
         self._draw()
 
     def tell(self) -> None:
@@ -191,9 +188,23 @@ class Board:
         for spot, chart in self._charts.items():
             if chart.view.visible != (spot in visible):
                 chart.view.visible = spot in visible
+        self._say("" if visible else self._why_empty())
         if fresh:
             # Behind those that are there: a figure that is added a second time upsets the browser.
             self._box.extend([chart.view for chart in fresh])
+
+    def _why_empty(self) -> str:
+        if not self._known:
+            return "No metric was logged yet. Curves begin with the first one."
+        present = [group for group in GROUPS if any(group == spot[0] for spot in self._places)]
+        if not self.groups.value:
+            return f"Choose what is drawn: {', '.join(present)}."
+        asked = " and ".join(group.lower() for group in self.groups.value)
+        return f"Nothing of {asked} was logged yet. There is: {', '.join(present) or 'nothing to draw'}."
+
+    def _say(self, text: str) -> None:
+        if self.words.object != text:
+            self.words.object, self.words.visible = text, bool(text)
 
     def _chart(self, spot: tuple[str, str]) -> Chart:
         units = {where.unit for _, _, where in self._places[spot] if where.unit}

@@ -66,7 +66,7 @@ def _run(words: list[str]) -> int:
         print(f"lakesight {__version__}")
         return 0
     parser = parser_of(words[0])
-    args = _parse(parser, words[1:])
+    args = parse(parser, words[1:])
     if args.config_dir:
         _add_conf_dirs(args.config_dir)
     return int(_module(words[0]).run(args))
@@ -132,7 +132,7 @@ def parser_of(verb: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+def parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
     """Parse flags and overrides in any order, which argparse alone does not."""
     args, rest = parser.parse_known_args(words)
     flags = [word for word in rest if word.startswith("-")]

@@ -102,7 +102,11 @@ def run(args: argparse.Namespace) -> int:
             if not args.no_pictures:
                 stem = ref.path.stem if ref.path else "image"
                 drawn = draw(
-                    image_HW3, predictor.labels, prediction=prediction, score_threshold=threshold
+                    image_HW3,
+                    predictor.labels,
+                    prediction=prediction,
+                    score_threshold=threshold,
+                    class_thresholds=own,
                 )
                 path = pictures / f"{prediction.image_id:05d}-{stem}.png"
                 Image.fromarray(drawn).save(path)

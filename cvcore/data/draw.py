@@ -6,6 +6,7 @@ Letters: H, W = height, width of the image; h, w = of the drawing; N = objects o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -39,6 +40,7 @@ def draw(
     target: Target | None = None,
     prediction: Prediction | None = None,
     score_threshold: float = 0.3,
+    class_thresholds: Mapping[str, float] | None = None,
 ) -> NDArray[np.uint8]:
     """Return a picture of a truth or of a prediction.
 
@@ -48,6 +50,7 @@ def draw(
         target: the truth at this image's size; or
         prediction: what a model says, at this image's size.
         score_threshold: predicted objects below are not drawn.
+        class_thresholds: by class name, instead of `score_threshold`.
 
     Returns:
         uint8 [h, w, 3], RGB; h, w are H, W times a whole factor >= 1.
@@ -70,7 +73,7 @@ def draw(
     elif target is not None:
         _draw_truths(canvas, labels, target)
     elif prediction is not None:
-        _draw_predictions(canvas, labels, prediction, score_threshold)
+        _draw_predictions(canvas, labels, prediction, score_threshold, class_thresholds or {})
     return canvas.finish()
 
 
@@ -156,16 +159,23 @@ def _draw_truths(canvas: _Canvas, labels: LabelSpace, target: Target) -> None:
 
 
 def _draw_predictions(
-    canvas: _Canvas, labels: LabelSpace, prediction: Prediction, threshold: float
+    canvas: _Canvas,
+    labels: LabelSpace,
+    prediction: Prediction,
+    threshold: float,
+    class_thresholds: Mapping[str, float],
 ) -> None:
     assert prediction.boxes_N4 is not None
     assert prediction.labels_N is not None
     assert prediction.scores_N is not None
     order = np.argsort(prediction.scores_N, kind="stable")  # the best on top
-    rows = [int(i) for i in order if prediction.scores_N[i] >= threshold]
-    names = [
-        f"{labels.labels[prediction.labels_N[i]].name} {prediction.scores_N[i]:.2f}" for i in rows
+    called_N = [labels.labels[label].name for label in prediction.labels_N]
+    rows = [
+        int(i)
+        for i in order
+        if prediction.scores_N[i] >= class_thresholds.get(called_N[i], threshold)
     ]
+    names = [f"{called_N[i]} {prediction.scores_N[i]:.2f}" for i in rows]
     shown_masks = None if prediction.masks is None else [prediction.masks[i] for i in rows]
     _draw_objects(
         canvas, labels, names, prediction.labels_N[rows], prediction.boxes_N4[rows], shown_masks

@@ -55,6 +55,9 @@ def test_predictions_below_the_threshold_are_not_drawn():
     )
     assert (draw(GREY, LABELS, prediction=prediction, score_threshold=0.5) == 128).all()
     assert (draw(GREY, LABELS, prediction=prediction, score_threshold=0.3) != 128).any()
+    for own, is_drawn in (({"cat": 0.5}, False), ({"dög": 0.5}, True)):
+        picture = draw(GREY, LABELS, prediction=prediction, class_thresholds=own)
+        assert (picture != 128).any() == is_drawn
 
 
 def test_nothing_to_draw_leaves_the_picture():

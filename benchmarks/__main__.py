@@ -15,6 +15,7 @@ BENCHMARKS = (
     "startup",
     "input_pipeline",
     "trainer_overhead",
+    "shared_cores",
     "coco_evaluation",
     "batch_inference",
     "data_page",

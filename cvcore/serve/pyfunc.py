@@ -126,6 +126,7 @@ def log(
     register_as: str | None = None,
     extra: Mapping[str, str] | None = None,
     packages: Mapping[str, str] | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Any:
     """Log a saved model folder and return MLflow's ModelInfo.
 
@@ -136,6 +137,7 @@ def log(
         register_as: also make a version of this registered model.
         extra: further files to put beside the model, by name.
         packages: versions that it was trained with; others are those installed here.
+        about: further metadata of the MLflow model.
     """
     described = artifact.read(folder)
     mlflow.set_tracking_uri(uri)
@@ -151,7 +153,7 @@ def log(
         run_id=run_id,
         model_id=logged.model_id,
         registered_model_name=register_as,
-        **_content(folder, described, extra, packages),
+        **_content(folder, described, extra, packages, about),
     )
 
 
@@ -173,6 +175,7 @@ def _content(
     described: artifact.Artifact,
     extra: Mapping[str, str] | None = None,
     packages: Mapping[str, str] | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what both `log` and `save_model` put into the MLflow model."""
     return {
@@ -190,5 +193,6 @@ def _content(
             "class_thresholds": described.class_thresholds,
             "licence": described.model.licence,
             "data_fingerprint": described.fingerprint,
+            **(about or {}),
         },
     }

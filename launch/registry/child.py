@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cvcore.cli.parent import VARIABLE
 from launch.registry.errors import RegistryError
 
 TIMEOUT_S = 3 * 3600.0
@@ -25,6 +26,8 @@ def run(
 ) -> dict[str, Any]:
     """Run `python -m <words>` and return the JSON of its last line.
 
+    The process ends when this one is killed: what it made would come beside what is made again.
+
     Args:
         words: module and arguments.
         what: is done, for messages: "the registration".
@@ -36,10 +39,16 @@ def run(
     """
     process = subprocess.Popen(  # noqa: S603 (our own module)
         [sys.executable, "-m", *words],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"},
+        env={
+            **os.environ,
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONUNBUFFERED": "1",
+            VARIABLE: "1",
+        },
     )
     said: list[str] = []
     assert process.stderr is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cvcore.serve.gate import policy as policies
 from cvcore.serve.gate.rules import judge
 from cvcore.serve.gate.verdict import JSON_FILE, MARKDOWN_FILE, PAGE_FILE, Verdict
-from cvcore.serve.register.facts import Facts
+from cvcore.serve.register.facts import LAST_TAG, Facts
 from cvcore.serve.register.names import check_alias
 from launch.account import account
 from launch.activity.record import recorded
@@ -76,6 +76,11 @@ def promote(
         raise RegistryError(
             f"{found.model} version {version.version} is {version.status}, not READY."
         )
+    if LAST_TAG not in version.tags and version.run_id:
+        raise RegistryError(
+            f"{found.model} version {version.version} is half made: its registration was killed, or was not "
+            f"Lakesight's. `lakesight register {version.run_id[:8]} --as {found.model}` makes a whole one."
+        )
     facts = shelf.facts_of(registry, version)
     before = found.aliases.get(alias, "")
     other, problem = _champion(registry, found, before, version, facts, rules, say)
@@ -98,8 +103,10 @@ def promote(
         if not verdict.passed:
             return Promotion(verdict, False, report)
         if before != version.version:
-            _remember(registry, found, alias, before, version.version)
+            # In this order: a history without the newest is mended by the next promotion, one with
+            # what never was champion would be rolled back to.
             registry.point(found.model, alias, version.version)
+            _remember(registry, found, alias, before, version.version)
     return Promotion(verdict, before != version.version, report)
 
 
@@ -156,8 +163,9 @@ def rollback(registry: Registry, model: str, alias: str = CHAMPION, by: str = ""
     with recorded("rollback", f"model {found.model}", who) as told:
         told.update(alias=alias, before=now, after=after)
         registry.tag(registry.version(found.model, now), {ROLLED_BACK: f"{stamp} {who}"})
-        registry.point(found.model, alias, after)
+        # Killed between the two, a second try goes to the same version.
         registry.tag_model(found.model, {_key(alias): ",".join(past)})
+        registry.point(found.model, alias, after)
     return Rollback(found.model, alias, now, after)
 
 

@@ -145,5 +145,5 @@ class Errands:
                 # It goes on when the app ends.
                 start_new_session=True,
             )
-        files.process_file.write_text(process.identity(child.pid), encoding="ascii")
+        files.write_process(child.pid)
         threading.Thread(target=child.wait, daemon=True).start()

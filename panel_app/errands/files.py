@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -116,6 +117,12 @@ class ErrandFiles:
         with contextlib.suppress(OSError):
             return self.process_file.read_text(encoding="ascii").strip()
         return ""
+
+    def write_process(self, pid: int) -> None:
+        """Say which process does it; whoever reads meanwhile sees it whole or not at all."""
+        part = self.folder / f".process.{os.getpid()}.part"
+        part.write_text(process.identity(pid), encoding="ascii")
+        part.replace(self.process_file)
 
     def end(self, outcome: Mapping[str, Any]) -> None:
         """Say how it ended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -19,6 +20,8 @@ def main(folder: Path) -> int:
     files = ErrandFiles(folder)
     request = files.read_request()
     assert request is not None, f"{folder} is no errand"
+    # Who started it may have been killed before it could say this.
+    files.write_process(os.getpid())
     # What was begun is taken back, also when it is told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with files.log.open("a", encoding="utf-8", buffering=1) as log:

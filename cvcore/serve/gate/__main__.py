@@ -15,10 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cvcore.cli.exit import exit_code
+from cvcore.cli.parent import end_with_parent
 
 
 def main() -> int:
     """Evaluate and return the exit code."""
+    end_with_parent()
     parser = argparse.ArgumentParser(prog="python -m cvcore.serve.gate")
     for name in ("uri", "model", "run-id", "like", "split"):
         parser.add_argument(f"--{name}", required=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvcore.cli.exit import exit_code
+from cvcore.cli.parent import end_with_parent
 
 if TYPE_CHECKING:
     from cvcore.data.records import ImageRef
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Export and return the exit code."""
+    end_with_parent()
     parser = argparse.ArgumentParser(prog="python -m cvcore.serve.onnx_export")
     parser.add_argument("folder")
     parser.add_argument("file", type=Path)

@@ -14,10 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cvcore.cli.exit import exit_code
+from cvcore.cli.parent import end_with_parent
 
 
 def main() -> int:
     """Register and return the exit code."""
+    end_with_parent()
     parser = argparse.ArgumentParser(prog="python -m cvcore.serve.register")
     parser.add_argument("folder", type=Path, nargs="?", help="the model; default: the run's own")
     parser.add_argument("--as", dest="model", required=True)
@@ -53,6 +55,8 @@ def _run(args: argparse.Namespace) -> int:
         )
         _say(f"registering as {args.model}")
         done = publish(folder, args.uri, args.run_id, args.model, measured, args.tags)
+        if done.completed:
+            _say(f"version {done.version} was left half made by a registration that was killed")
     print(
         json.dumps(
             {**asdict(done), "not_measured": problem, "facts": json.loads(measured.to_json())}

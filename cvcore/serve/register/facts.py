@@ -15,6 +15,8 @@ from cvcore.errors import ModelError
 
 FILE = "facts.json"
 FORMAT = 1
+LAST_TAG = "lakesight_task"
+"""The tag of a version that is set last: one without it is half made."""
 
 CLASS_FIGURE = {
     "classification": "f1",

@@ -4,8 +4,10 @@ That pages render is tested elsewhere (`test_appearance`); this trains for some 
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ pytestmark = [
 
 MAX_BYTES = 300_000
 RUNS = {
-    "digits-detector": ("task=detection", "trainer.max_steps=120"),
+    "digits-detector": ("task=detection", "trainer.max_steps=750", "trainer.eval_steps=125"),
     "digits-classifier": ("task=classification", "trainer.max_steps=120"),
     "digits-classifier-fast": (
         "task=classification",
@@ -31,7 +33,11 @@ RUNS = {
         "optim.learning_rate=0.01",
     ),
 }
-ENDPOINTS = ("digits-detector", "digits-classifier")
+GATE = "default"
+ENDPOINTS = {
+    "digits-detector": "digits@champion",
+    "digits-classifier": "digits-classifier",
+}
 PAGES = (
     ("configure", {"page": "configure", "set": "task=detection"}, "lakesight submit"),
     ("data", {"page": "data", "set": "task=detection data=digits"}, "Duplicates"),
@@ -47,7 +53,7 @@ PAGES = (
     (
         "compare",
         {"page": "compare", "runs": "{digits-classifier},{digits-classifier-fast}"},
-        "mean",
+        "mean loss since the last log",
     ),
     (
         "playground",
@@ -61,15 +67,22 @@ PAGES = (
         "answered by",
     ),
     ("batch", {"page": "batch", "run": "{batch}"}, "SUCCEEDED"),
+    ("register", {"page": "register", "model": "digits", "show": "gate"}, "passes the gate"),
+    ("deploy", {"page": "deploy", "place": "local", "endpoint": "digits-detector"}, "READY"),
 )
+FOLDER, USER = "lakesight", "ada"
+"""Where the runs of the pictures lie, below the folder of passing files, and whose they are."""
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory):
+def runs():
     """A folder with finished runs; title -> id."""
-    folder = tmp_path_factory.mktemp("demo")
+    folder = Path(tempfile.gettempdir()) / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKESIGHT_STATE_DIR", str(folder / "state"))
+        patch.setenv("LOGNAME", USER)
         for title, words in RUNS.items():
             command = ["submit", "--follow", f"run.title={title}", *words]
             subprocess.run(
@@ -99,8 +112,10 @@ def asked(folder: Path, ids: dict[str, str]) -> dict[str, str]:
     from panel_app.media import Media
     from panel_app.playground.pictures import Pictures
 
-    for name in ENDPOINTS:
-        lakesight(folder, "deploy", ids[name], "--name", name)
+    lakesight(folder, "register", ids["digits-detector"], "--as", "digits", "--images", "20")
+    lakesight(folder, "promote", "digits", "latest", "--policy", GATE)
+    for name, model in ENDPOINTS.items():
+        lakesight(folder, "deploy", ids.get(model, model), "--name", name)
     conf = load(["task=detection"])
     split = open_splits(conf.data, "detection")["test"]
     photos = folder / "photos"

@@ -112,6 +112,9 @@ class RegisterPage:
             await self.form.open(values.get("run", ""))
         else:
             self.form.view.visible = False
+        if not self.table.object:
+            # The first question of a process may wait for the server to come up.
+            self.words.say("Reading the registry ...", "")
         await self.work.refresh()
         await self._read()
 

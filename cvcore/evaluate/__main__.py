@@ -45,7 +45,11 @@ def main(words: list[str]) -> int:
         job, folder = EvaluationJob.read(path), path.parent
         logging.basicConfig(format="%(message)s")
         logging.getLogger("cvcore").setLevel(logging.INFO)
-        print(f"evaluating {job.model} on {job.split}", flush=True)
+        print(f"evaluating {job.called} on {job.split}", flush=True)
+        if job.source:
+            from cvcore.evaluate.bring import bring
+
+            job = bring(job, folder, _uri(job))
 
         from transformers.utils import logging as hf_logging
 
@@ -60,11 +64,16 @@ def main(words: list[str]) -> int:
             folder / REPORT / job.split,
             job.device or None,
             tell=_Teller(folder),
+            model_name=job.called,
         )
         print(table(report), flush=True)
         return 0 if _logged(job, folder, report) else 75
 
     return exit_code(run)
+
+
+def _uri(job: EvaluationJob) -> str:
+    return job.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
 def _logged(job: EvaluationJob, folder: Path, report: object) -> bool:
@@ -73,7 +82,7 @@ def _logged(job: EvaluationJob, folder: Path, report: object) -> bool:
     from cvcore.metrics.tracker import Tracker
 
     assert isinstance(report, Report)
-    uri = job.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+    uri = _uri(job)
     if not job.run_id or not uri:
         return True
     tracker = Tracker(folder, uri, job.run_id)
@@ -81,7 +90,7 @@ def _logged(job: EvaluationJob, folder: Path, report: object) -> bool:
         {
             "task.kind": report.task,
             "task.metric": report.primary,
-            "model.checkpoint": job.model,
+            "model.checkpoint": job.called,
             "split": job.split,
             "data.fingerprint": str(report.certificate["dataset_fingerprint"]),
         }

@@ -29,14 +29,36 @@ def configuration(folder: Path, overrides: Sequence[str]) -> Config:
     saved = artifact.read(folder)
     run_dir = folder.parent
     known = read_overrides(run_dir) if (run_dir / OVERRIDES).is_file() else []
+    config = composed(known, overrides, saved.task.kind, str(folder))
+    config.task, config.model = saved.task, saved.model
+    return config
+
+
+def composed(known: Sequence[str], overrides: Sequence[str], kind: str, model: str) -> Config:
+    """Return what a run's own overrides say with those of an evaluation on top.
+
+    Args:
+        known: of the model's run.
+        overrides: of the evaluation.
+        kind: of the model's task.
+        model: the model, for messages.
+
+    Raises:
+        ConfigError: the overrides can't be used.
+        ModelError: the overrides name another task.
+    """
     replaced = {"run"} | {key for o in overrides if (key := parse(o).key) in ("data", "experiment")}
     kept = [o for o in known if parse(o).key.partition(".")[0] not in replaced]
     if not any(parse(o).key in ("task", "experiment") for o in [*kept, *overrides]):
-        kept.insert(0, f"task={saved.task.kind}")
+        kept.insert(0, f"task={kind}")
     config = load([*kept, *overrides])
-    if config.task.kind != saved.task.kind:
+    if config.task.kind != kind:
         raise ModelError(
-            f"{folder} is a model for {saved.task.kind}, not for {config.task.kind}. Leave task= out."
+            f"{model} is a model for {kind}, not for {config.task.kind}. Leave task= out."
         )
-    config.task, config.model = saved.task, saved.model
     return config
+
+
+def has_own_data(overrides: Sequence[str]) -> bool:
+    """Whether an evaluation with these overrides is of the data of the model's run."""
+    return not any(parse(o).key.partition(".")[0] in ("data", "experiment") for o in overrides)

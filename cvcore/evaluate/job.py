@@ -23,12 +23,14 @@ class EvaluationJob:
     """An evaluation.
 
     Attributes:
-        model: a saved model folder, absolute.
+        model: a saved model folder, absolute; "" while it is in MLflow only.
         split: train, val or test.
         overrides: on top of the model's run's own.
         run_id: of the MLflow run; "" if it is not tracked.
         tracking_uri: of its server; one with a password comes from the environment instead.
         device: for torch; "": the GPU where there is one.
+        source: id of the MLflow run whose model is brought here first; "": `model` is here.
+        title: what the report calls the model; "": its folder.
     """
 
     model: str
@@ -37,6 +39,13 @@ class EvaluationJob:
     run_id: str = ""
     tracking_uri: str = ""
     device: str = ""
+    source: str = ""
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """What people call the model."""
+        return self.title or self.model
 
     def write(self, folder: Path) -> Path:
         """Write it into a run's folder; return the file."""

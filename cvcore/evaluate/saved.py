@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from cvcore.config.overrides import parse
 from cvcore.config.schema import Config
 from cvcore.data.dataset import VisionDataset
 from cvcore.data.normalise import normalise
@@ -17,6 +16,7 @@ from cvcore.data.samples import Prediction, Truth
 from cvcore.data.transforms import fit_transform
 from cvcore.errors import DataError
 from cvcore.evaluate.configuration import configuration as configuration
+from cvcore.evaluate.configuration import has_own_data
 from cvcore.evaluate.open_split import open_split
 from cvcore.evaluate.report import Report
 from cvcore.evaluate.run import Subject, evaluate
@@ -34,6 +34,7 @@ def evaluate_saved(
     out_dir: Path | None = None,
     device: str | None = None,
     tell: Callable[[int, int], None] | None = None,
+    model_name: str = "",
 ) -> Report:
     """Evaluate and write a report; return it.
 
@@ -45,6 +46,7 @@ def evaluate_saved(
             `evaluations/<time>-<split>` beside it (in the model's folder if that has no run).
         device: for torch; None: the GPU where there is one.
         tell: told the number of images done and of all, before the first and after each batch.
+        model_name: what the report calls the model; "": its folder.
 
     Raises:
         LakesightError: the folder, the overrides, the device, the data or the place of the report
@@ -53,7 +55,7 @@ def evaluate_saved(
     config = configuration(folder, overrides)
     place = _device(device)
     autocast = _number_format(config, place)
-    own = not any(parse(o).key.partition(".")[0] in ("data", "experiment") for o in overrides)
+    own = has_own_data(overrides)
     labels = artifact.read(folder).labels
     data = open_split(config, split, labels, f"the model {folder}", own)
     out_dir = _writable(out_dir or _out_dir(folder, split, bool(overrides)))
@@ -81,7 +83,7 @@ def evaluate_saved(
     )
     subject = Subject(
         model=model,
-        model_name=str(folder),
+        model_name=model_name or str(folder),
         task=task,
         config=config,
         labels=data.labels,

@@ -11,9 +11,11 @@ EXAMPLES = """examples:
   lakesight submit-evaluation cells --split test --follow       a run by its title; shows its log
   lakesight submit-evaluation runs/latest data=coco data.root=new --split val
                                                                 other data with the same classes
+  lakesight submit-evaluation cells --split test tracking=databricks compute=databricks_cluster
+                                                                on a cluster, its model from MLflow
 
 It is a run of its own, in the line as a training, linked to the model's run: lakesight runs,
-lakesight logs -f RUN, lakesight cancel RUN. The report is in report/<split> of its folder and in MLflow.
+lakesight logs -f RUN, lakesight cancel RUN. The report is in MLflow, and in report/<split> of a folder here.
 At once and in this terminal: lakesight evaluate.
 """
 
@@ -29,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="val", help="train, val (default) or test")
     parser.add_argument("--follow", action="store_true", help="show the log until it ends")
     parser.add_argument(
-        "overrides", nargs="*", help="on top of the run's own: data, trainer, seed ..."
+        "overrides",
+        nargs="*",
+        help="on top of the run's own: data, trainer, seed ...; of compute and tracking: where it runs",
     )
     add_uri(parser)
 

@@ -27,17 +27,17 @@ def portable(spec: RunSpec) -> RunSpec:
         SubmitError: data, weights or the tracking server are of that machine.
     """
     config = _config(spec)
-    _require_there("data.root", _text(config, "data", "root"))
+    require_there("data.root", _text(config, "data", "root"))
     checkpoint = _text(config, "model", "checkpoint")
     if checkpoint is not None and Path(checkpoint).expanduser().exists():
-        _require_there("model.checkpoint", checkpoint)
+        require_there("model.checkpoint", checkpoint)
     environment = {
         key: value
         for key, value in spec.environment.items()
         if _KEPT.fullmatch(key) and not value.startswith(("/", "~"))
     }
     return replace(
-        spec, environment=environment, tracking_uri=_reachable(spec.tracking_uri), workdir=""
+        spec, environment=environment, tracking_uri=reachable(spec.tracking_uri), workdir=""
     )
 
 
@@ -57,7 +57,8 @@ def _text(config: Mapping[str, Any], group: str, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _require_there(key: str, path: str | None) -> None:
+def require_there(key: str, path: str | None) -> None:
+    """Raise SubmitError when a path is of this machine."""
     if path is not None and not path.startswith(_REMOTE):
         raise SubmitError(
             f"{key}={path} is on this machine; a node of Databricks can't read it. Copy it to a "
@@ -66,8 +67,12 @@ def _require_there(key: str, path: str | None) -> None:
         )
 
 
-def _reachable(uri: str) -> str:
-    """Return a tracking URI as a node of the workspace is to use it."""
+def reachable(uri: str) -> str:
+    """Return a tracking URI as a node of the workspace is to use it.
+
+    Raises:
+        SubmitError: it can't be reached from there.
+    """
     if not uri:
         return uri
     if uri.startswith("databricks"):

@@ -1,6 +1,7 @@
 """An evaluation as a run: its own MLflow run, linked to the one that trained the model.
 
-It waits in the line like a training, and runs `python -m cvcore.evaluate`.
+It waits in the line like a training, and runs `python -m cvcore.evaluate`: here, or on a node of
+Databricks, which takes the model from MLflow and brings the report there.
 """
 
 from __future__ import annotations
@@ -9,22 +10,22 @@ import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from cvcore.config.composer import Composer
 from cvcore.config.overrides import parse
+from cvcore.config.schema import Config
 from cvcore.data.records import SPLITS
 from cvcore.errors import ConfigError, did_you_mean
 from cvcore.evaluate.job import EvaluationJob
-from cvcore.metrics.mlflow_run import identity_of, tracking_uri
+from cvcore.metrics.mlflow_run import tracking_uri
 from launch import work
 from launch.account import account
 from launch.activity.record import recorded
 from launch.clock import Clock, SystemClock
 from launch.errors import SubmitError
+from launch.evaluation.subject import Subject, subject_of
 from launch.launchers import get_launcher
 from launch.ledger import Ledger
-from launch.serving.models import resolve
 from launch.stage import new_folder
 from launch.submit import GetLauncher, Submitted
 
@@ -52,7 +53,7 @@ def submit(
     """Hand an evaluation over and return at once.
 
     Args:
-        model: a run's folder, id or title, or a saved model folder, as `lakesight batch` takes it.
+        model: a run's folder, id or title, or a saved model folder.
         split: train, val or test.
         overrides: on top of the run's own, as of `lakesight evaluate`; those of `compute` say where
             it runs, those of `tracking` where it is logged.
@@ -69,40 +70,37 @@ def submit(
             f"there is no split {split!r}. Splits: {', '.join(SPLITS)}.{did_you_mean(split, SPLITS)}"
         )
     places = [o for o in overrides if parse(o).key.partition(".")[0] in ("compute", "tracking")]
+    others = tuple(o for o in overrides if o not in places)
     config = Composer().load(places)
-    if config.compute.kind != "local":
-        raise SubmitError(
-            f"an evaluation runs on this machine (compute=local), not with {config.compute.kind}: the "
-            "model's folder is here. On a cluster a training evaluates its best model at its end."
-        )
+    remote = _is_remote(config)
     ledger = Ledger(ledger_uri or tracking_uri(config))
-    folder_of_model = _model_folder(model, ledger.uri)
-    others = [o for o in overrides if o not in places]
-    _check(folder_of_model, others)
+    subject = subject_of(model, others, ledger, remote=remote)
+    config.trainer.use_cpu = subject.config.trainer.use_cpu
+    uri = _uri_there(subject, ledger.uri) if remote else ledger.uri
     launcher = launchers(config.compute.kind)
-    source = identity_of(folder_of_model.parent)
-    title = f"{folder_of_model.parent.name} on {split}"
+    title = f"{subject.title} on {split}"
     folder = new_folder(f"{time.strftime('%Y%m%d-%H%M%S')}-{EVALUATION}")
     who = user or account()
     at = (clock or SystemClock()).now()
     described = {
         **work.described(EVALUATION, launcher, folder, overrides, at, who),
-        MODEL: str(folder_of_model),
+        MODEL: "" if subject.folder is None else str(subject.folder),
         SPLIT: split,
-        SOURCE: source.run_id if source else "",
+        SOURCE: subject.run_id,
         DATA: shlex.join(others),
     }
     with recorded("launch", f"evaluation {title}", who) as told:
-        run_id = ledger.create(config.tracking.experiment, title, described)
+        run_id = ledger.create(_experiment(config, places, subject), title, described)
         told["id"] = run_id
-        uri = ledger.uri
         job = EvaluationJob(
-            str(folder_of_model),
+            "" if subject.folder is None else str(subject.folder),
             split,
-            tuple(others),
+            others,
             run_id,
             tracking_uri="" if "@" in uri else uri,
             device="cpu" if config.trainer.use_cpu else "",
+            source=subject.run_id if subject.folder is None else "",
+            title=subject.title if subject.folder is None else "",
         )
         file = job.write(folder)
         spec = work.spec(
@@ -110,7 +108,7 @@ def submit(
         )
         own = {**spec.environment, "MLFLOW_TRACKING_URI": uri}
         handle = work.hand_over(launcher, replace(spec, environment=own), ledger)
-        return Submitted(handle, title, uri)
+        return Submitted(handle, title, ledger.uri)
 
 
 def command(model: str, split: str, overrides: Sequence[str]) -> str:
@@ -119,17 +117,38 @@ def command(model: str, split: str, overrides: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def _model_folder(word: str, uri: str) -> Path:
-    found = resolve(word, uri)
-    if not found.folder:
+def _is_remote(config: Config) -> bool:
+    """Whether Databricks evaluates.
+
+    Raises:
+        SubmitError: it is asked for where, or how, no evaluation runs.
+    """
+    compute = config.compute
+    if compute.kind not in ("local", "databricks"):
         raise SubmitError(
-            f"{word} is a registered version. Evaluate the run it was made from: its folder, id or title."
+            f"an evaluation runs on this machine (compute=local) or on Databricks, not with {compute.kind}."
         )
-    return Path(found.folder).absolute()
+    if compute.num_devices > 1 or getattr(compute, "num_workers", 0) > 0:
+        raise SubmitError(
+            "an evaluation is one process on one device: leave compute.num_devices and "
+            "compute.num_workers out."
+        )
+    return compute.kind == "databricks"
 
 
-def _check(folder: Path, overrides: Sequence[str]) -> None:
-    """Raise when the overrides can't be used with this model, before anything is started."""
-    from cvcore.evaluate.configuration import configuration
+def _uri_there(subject: Subject, uri: str) -> str:
+    """Return the tracking URI as a node of Databricks is to use it.
 
-    configuration(folder, overrides)
+    Raises:
+        SubmitError: it can't, or the data are of this machine.
+    """
+    from launch.databricks.portable import reachable, require_there
+
+    require_there("data.root", subject.config.data.root)
+    return reachable(uri)
+
+
+def _experiment(config: Config, places: Sequence[str], subject: Subject) -> str:
+    """Return the experiment: that of the model's run if nobody says otherwise."""
+    asked = any(parse(one).key.partition(".")[0] == "tracking" for one in places)
+    return config.tracking.experiment if asked else subject.experiment or config.tracking.experiment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from cvcore.config.overrides import assign
 from cvcore.config.schema import Config
 from cvcore.data.places import localise
 from cvcore.metrics.spool import FOLDER
@@ -14,12 +15,18 @@ from launch.node.layout import NodeSpec
 
 CONFIG = "config.yaml"
 RESULT = "result.json"
+EVALUATION = "cvcore.evaluate"
 _ON_A_VOLUME = ("/Volumes/", "dbfs:")
 
 
 def is_training(spec: NodeSpec) -> bool:
     """Whether it is a training, whose configuration and processes are ours to arrange."""
     return spec.run.module.startswith("cvcore.train")
+
+
+def is_evaluation(spec: NodeSpec) -> bool:
+    """Whether it is an evaluation of a model that is in MLflow."""
+    return spec.run.module == EVALUATION
 
 
 def local_folder(spec: NodeSpec) -> Path:
@@ -95,6 +102,21 @@ def adapt(spec: NodeSpec, folder: Path, attempt: int, devices: int) -> Config:
     config.compute.num_devices = devices
     frozen.save(config, folder / CONFIG)
     return config
+
+
+def bring_model(spec: NodeSpec, folder: Path) -> None:
+    """Bring the model of an evaluation here, by this process: it can sign in to MLflow.
+
+    Raises:
+        LakesightError: it can't be had.
+    """
+    from cvcore.evaluate.bring import bring
+    from cvcore.evaluate.job import FILE, EvaluationJob
+
+    # The submitter's: an earlier attempt has changed the copy here.
+    job = EvaluationJob.read(localise(spec.folder.files(spec.run.generation)) / FILE)
+    places = [assign("data.cache_dir", str(folder.parent / "data")), "data.stage=true"]
+    bring(job, folder, spec.run.tracking_uri, places).write(folder)
 
 
 def clear(folder: Path) -> None:

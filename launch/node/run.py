@@ -33,6 +33,7 @@ CANCELED = "canceled by a person"
 USER_FAULT = 2
 _LOOK_S = 1.0
 _DELIVERY_S = 120.0
+_UNDELIVERED = 75
 # What a rank needs no longer, and a log or a crash could show.
 _SECRET = re.compile(r"(DATABRICKS|MLFLOW_TRACKING)_\w*(TOKEN|SECRET|PASSWORD)")
 
@@ -146,6 +147,12 @@ class NodeRun:
                 prepare.adapt(spec, folder, number, devices * spec.num_nodes)
         except LakesightError as error:
             return Outcome(RunState.FAILED, str(error), USER_FAULT)
+        try:
+            if prepare.is_evaluation(spec):
+                prepare.bring_model(spec, folder)
+        except (LakesightError, OSError) as error:
+            # The submitter has seen that the model is there: another attempt may get it.
+            return Outcome(RunState.FAILED, str(error), 1)
         prepare.clear(folder)
         limit_s = spec.run.timeout_s
         self._deadline = None if limit_s is None else self.clock.now() + limit_s
@@ -169,9 +176,10 @@ class NodeRun:
         return Outcome(RunState.FAILED, reason, code)
 
     def _processes(self, number: int, devices: int, sink: Sink, training: bool) -> int:
-        environment = self._environment(number, training)
-        courier = None
-        if training and self.spec.run.tracking_uri:
+        spools = training or prepare.is_evaluation(self.spec)
+        environment = self._environment(number, spools)
+        courier, left = None, 0
+        if spools and self.spec.run.tracking_uri:
             courier = Courier(self.folder, self.spec.run.tracking_uri, self.spec.run.run_id)
         try:
             if self.spec.num_nodes > 1 and training:
@@ -184,14 +192,19 @@ class NodeRun:
                 return spark.run_here(self.spec, self.folder, sink, self._must_stop)
             words = command(self.spec, self.folder, devices)
             processes = Processes(words, environment, self.folder, sink.write)
-            return processes.wait(self._must_stop, self.spec.run.cancel_grace_s, self.clock)
+            code = processes.wait(self._must_stop, self.spec.run.cancel_grace_s, self.clock)
         finally:
             if courier is not None:
-                courier.close(_DELIVERY_S)
+                left = courier.close(_DELIVERY_S)
+        if left and not training and code == 0:
+            # A training's files are on the Volume too; a report is nowhere else.
+            sink.write(f"error: MLflow did not take {left} parts of the report\n".encode())
+            return _UNDELIVERED
+        return code
 
-    def _environment(self, number: int, training: bool) -> dict[str, str]:
+    def _environment(self, number: int, spools: bool) -> dict[str, str]:
         outer = dict(os.environ)
-        if training:
+        if spools:
             # The courier has them.
             outer = {k: v for k, v in outer.items() if not _SECRET.fullmatch(k)}
             outer[SPOOL_ONLY] = "1"

@@ -49,7 +49,7 @@ def source_of(word: str, tracking_uri: str = "") -> Source:
     if path.exists() or path.name == LATEST:
         return _of_folder(path, tracking_uri)
     ledger = Ledger(tracking_uri)
-    run = _find(ledger, word)
+    run = find_run(ledger, word)
     local: Path | None = None
     if run.folder is not None:
         try:
@@ -72,8 +72,12 @@ def _of_folder(path: Path, tracking_uri: str) -> Source:
     return Source(known.run_id, Ledger(tracking_uri or known.uri).uri, folder)
 
 
-def _find(ledger: Ledger, word: str) -> LedgerRun:
-    """Return a run by what `lakesight runs` shows, or any run by its whole id."""
+def find_run(ledger: Ledger, word: str) -> LedgerRun:
+    """Return a run by what `lakesight runs` shows, or any run by its whole id.
+
+    Raises:
+        UnknownRun: there is none.
+    """
     try:
         return ledger.find(word)
     except UnknownRun:

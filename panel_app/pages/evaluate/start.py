@@ -11,26 +11,32 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from cvcore.config.overrides import assign, parse
+from cvcore.config.overrides import assign, parse, select
 from cvcore.data.records import SPLITS
 from cvcore.errors import LakesightError
-from cvcore.evaluate.configuration import configuration
+from cvcore.evaluate.configuration import has_own_data
 from cvcore.evaluate.job import JobProgress
 from launch.base import RunState
 from launch.cancel import cancel as cancel_run
+from launch.evaluation.subject import has_model, subject_of
 from launch.evaluation.submit import command, submit
 from launch.ledger_run import LedgerRun
-from launch.serving.models import resolve
 from launch.tags import FOLDER
 from launch.watch import Watch
+from panel_app.batch.batches import HERE, PLACES
 from panel_app.context import Context
 from panel_app.data.choice import readers_of, require_allowed
 from panel_app.pages.base import chip, notice
 from panel_app.router import query
+from panel_app.rows import overrides_by_key
 from panel_app.safe import safe
 from panel_app.views.copy import Command
 
 _OWN = "the run's own data"
+_PLACES = {title: option for option, title in PLACES.items()} | {
+    "Databricks, serverless GPUs": "databricks_serverless"
+}
+"""Where it runs -> option of the group `compute`."""
 
 
 class Start:
@@ -63,11 +69,21 @@ class Start:
             width=300,
             size="small",
         )
+        self.place: Any = pmui.Select(
+            label="Where it runs", options=_PLACES, value=HERE, width=240, size="small"
+        )
         self.go: Any = pmui.Button(label="Evaluate", icon="play_arrow", variant="contained")
         self.command = Command(margin=(4, 10), sizing_mode="stretch_width")
         self.words = pn.Column(sizing_mode="stretch_width")
         self.active = pn.Column(sizing_mode="stretch_width")
-        for widget in (self.model, self.split, self.data, self.root, self.more):
+        for widget in (
+            self.model,
+            self.split,
+            self.data,
+            self.root,
+            self.place,
+            self.more,
+        ):
             name = "value_input" if isinstance(widget, pmui.TextInput) else "value"
             widget.param.watch(self._changed, name)
         self.go.on_click(self._go)
@@ -77,6 +93,7 @@ class Start:
                 self.split,
                 self.data,
                 self.root,
+                self.place,
                 self.more,
                 pn.Column(self.go, margin=(4, 0)),
                 align_items="center",
@@ -96,15 +113,18 @@ class Start:
             run: of the ledger; None: no run is chosen.
             task: of its model.
         """
+        is_other = run is not None and (self._run is None or run.run_id != self._run.run_id)
         self._run = run
         if task != self._task:
             self._task = task
             readers = readers_of(task) if task else ()
             self.data.options = [_OWN, *readers]
         if run is not None:
-            folder = run.folder
-            word = run.run_id if folder is None else str(folder)
+            is_here = has_model(run)
+            word = str(run.folder) if is_here else run.run_id
             self.model.param.update(value=word, value_input=word)
+            if is_other:
+                self.place.value = HERE if is_here else _option_of(run)
         self._changed(None)
 
     def _words(self) -> tuple[str, str, list[str]]:
@@ -118,6 +138,8 @@ class Start:
             overrides.append(f"data={self.data.value}")
             if root := (self.root.value_input or "").strip():
                 overrides.append(assign("data.root", root))
+        if self.place.value != HERE:
+            overrides.append(select("compute", str(self.place.value)))
         typed = self.more.value_input or ""
         try:
             overrides += shlex.split(typed)
@@ -158,12 +180,16 @@ class Start:
 
     def _submit(self, model: str, split: str, overrides: Sequence[str]) -> Any:
         services = self.context.services
-        found = resolve(model, services.ledger.uri)
-        if found.folder:
-            folder = services.roots.resolve(found.folder)
-            # The run's own data were read before; others only from where this app may read.
-            if any(parse(one).key.partition(".")[0] in ("data", "experiment") for one in overrides):
-                require_allowed(configuration(folder, overrides).data, services.roots)
+        of_model = [o for o in overrides if parse(o).key.partition(".")[0] != "compute"]
+        is_here = self.place.value == HERE
+        if Path(model).exists():
+            services.roots.resolve(model)
+        found = subject_of(model, of_model, services.ledger, remote=not is_here)
+        if found.folder is not None:
+            services.roots.resolve(str(found.folder))
+        # The run's own data were read before; others only from where this app may read.
+        if is_here and not has_own_data(overrides):
+            require_allowed(found.config.data, services.roots)
         return submit(
             model, split, overrides, ledger_uri=services.ledger.uri, user=self.context.user
         )
@@ -225,10 +251,19 @@ class Start:
         return pn.Row(*parts, sizing_mode="stretch_width")
 
 
-def _text(run_id: str, title: str, state: RunState, reason: str, progress: Any, _: Any) -> str:
-    said = reason
-    bar = ""
-    if state is RunState.RUNNING:
+def _option_of(run: LedgerRun) -> str:
+    """Return where a run was trained, where its model may be evaluated too."""
+    option = overrides_by_key(run).get("compute", HERE)
+    return option if option in _PLACES.values() else HERE
+
+
+def _text(
+    run_id: str, title: str, state: RunState, reason: str, progress: Any, run: LedgerRun
+) -> str:
+    said, bar = reason, ""
+    if state is RunState.RUNNING and run.handle.launcher != HERE:
+        said = "runs on Databricks; its page has the log"
+    elif state is RunState.RUNNING:
         said = "loads the model" if progress is None or not progress.done else progress.line()
         share = 0.0 if progress is None else 100 * progress.done / max(progress.total, 1)
         bar = (

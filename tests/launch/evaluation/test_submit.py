@@ -17,6 +17,7 @@ from cvcore.tasks.registry import get_task
 from cvcore.train.frozen import write_overrides
 from launch import tags
 from launch.base import RunState
+from launch.evaluation.subject import subject_of
 from launch.evaluation.submit import EVALUATION, SOURCE, SPLIT, submit
 from launch.launchers import get_launcher
 from launch.ledger import Ledger
@@ -95,5 +96,35 @@ def test_what_cannot_be_evaluated_is_refused_before_there_is_a_run(
     assert "Did you mean 'test'?" in refused("runs/digits", "tset")
     assert "task=" in refused("runs/digits", "val", ["task=detection"])
     assert "no folder" in refused("runs/digit", "val")
-    assert "compute=local" in refused("runs/digits", "val", ["compute=databricks_cluster"])
+    cluster = "compute=databricks_cluster"
+    assert "not in the workspace's MLflow" in refused("runs/digits", "val", [cluster])
+    assert "one device" in refused("runs/digits", "val", [cluster, "compute.num_workers=2"])
+    assert "not with hostfile" in refused("runs/digits", "val", ["compute=hostfile"])
     assert not Ledger(ledger_uri).runs()
+
+
+def test_a_model_that_is_in_mlflow_only_needs_data_and_server_that_a_node_sees(
+    run_dir: Path, ledger_uri: str, tmp_path: Path
+) -> None:
+    ledger, cluster = Ledger(ledger_uri), "compute=databricks_cluster"
+    gone = str(tmp_path / "gone")
+    run_id = ledger.create("lakesight", "far", {tags.FOLDER: gone, tags.GENERATION: "0"})
+
+    def refused(*overrides: str) -> str:
+        with pytest.raises(LakesightError) as told:
+            submit("far", "val", [*overrides, cluster], ledger_uri=ledger_uri)
+        return str(told.value)
+
+    assert "not ended well" in refused()
+    ledger.client.log_param(run_id, "task.kind", "classification")
+    ledger.tag(run_id, {tags.MODEL_URI: f"runs:/{run_id}/model"})
+    assert "can't be read from MLflow" in refused()
+    ledger.client.log_artifact(run_id, str(run_dir / "overrides.yaml"))
+    subject = subject_of("far", ["trainer.use_cpu=true"], ledger, remote=True)
+    assert (subject.folder, subject.run_id, subject.experiment) == (None, run_id, "lakesight")
+    assert (subject.config.trainer.bootstrap_samples, subject.config.trainer.use_cpu) == (20, True)
+    assert "is of task 'classification'" in refused("task=detection")
+    other = ("data=image_folder", f"data.root={tmp_path}")
+    assert "is on this machine; a node of Databricks" in refused(*other)
+    assert "Write tracking=databricks" in refused()
+    assert [run.title for run in ledger.runs()] == ["far"]

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cvcore.data.places import MOUNTS_VARIABLE
+from cvcore.data.places import MOUNTS_VARIABLE, localise
+from cvcore.evaluate.job import EvaluationJob
 from launch.base import RunSpec, RunState
 from launch.clock import SystemClock
 from launch.node import causes
 from launch.node.command import command
 from launch.node.layout import NodeSpec, NodeStatus
+from launch.node.prepare import EVALUATION
 from launch.node.run import NodeRun
 
 VOLUME = "/Volumes/main/cv/runs"
@@ -24,7 +26,8 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(MOUNTS_VARIABLE, f"/Volumes={tmp_path}/Volumes:/local_disk0={tmp_path}/disk")
 
     def make(*words: str, **more) -> NodeRun:
-        run = RunSpec("r1", "/submitter", "launch.testing.payload", words, use_cpu=True, **more)
+        module = more.pop("module", "launch.testing.payload")
+        run = RunSpec("r1", "/submitter", module, words, use_cpu=True, **more)
         return NodeRun(NodeSpec(run, VOLUME, log_interval_s=0.1), "7", SystemClock())
 
     return make
@@ -35,7 +38,7 @@ def test_a_training_sees_no_credentials_and_its_ranks_only_spool(node, monkeypat
     monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "secret")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
     monkeypatch.setenv("HF_TOKEN", "for weights")
-    seen = node("succeed")._environment(2, training=True)
+    seen = node("succeed")._environment(2, spools=True)
     assert "secret" not in " ".join(seen.values())
     assert seen["HF_TOKEN"] == "for weights"
     assert seen["LAKESIGHT_SPOOL_ONLY"] == "1"
@@ -64,6 +67,17 @@ def test_a_lost_node_with_retries_is_followed_by_attempt_two(node) -> None:
     again = node("succeed", max_retries=1)
     assert again.run().state is RunState.SUCCEEDED
     assert again.status.current.attempt == 2
+
+
+def test_an_evaluation_that_can_not_get_its_model_is_tried_again(node) -> None:
+    run = node(module=EVALUATION, max_retries=1, tracking_uri="http://127.0.0.1:9")
+    files = localise(run.spec.folder.files(0))
+    files.mkdir(parents=True)
+    EvaluationJob("", source="a1").write(files)
+    outcome = run.run()
+    assert (outcome.state, outcome.code) == (RunState.FAILED, 1)
+    assert outcome.reason.startswith("the model of run a1 can't be fetched")
+    assert run.status.current.attempt == 2
 
 
 def test_a_run_canceled_before_it_began_does_not_begin(node) -> None:

@@ -20,7 +20,10 @@ EXAMPLES = """examples:
   lakesight monitor parts --check                    look for alerts, tell them; exit code 1 if one is open
   lakesight monitor parts --hard 50 --to data/hard   the 50 hardest images with pre-labels
   lakesight monitor parts monitoring.record_share=0.1   change how it is watched
+  lakesight monitor parts --on databricks            of Model Serving, from its inference table, by the
+                                                     SQL warehouse of DATABRICKS_WAREHOUSE_ID
   lakesight monitor parts --on databricks --table /Volumes/main/vision/logs/parts_payload
+                                                     by the table's folder, without a warehouse
 
 Alerts go to the endpoint's log and to the webhook of LAKESIGHT_ALERT_WEBHOOK.
 """
@@ -70,6 +73,10 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             print(f"{num} new images in {args.table}")
     if args.hard:
+        if endpoints.place != "local" and args.table is None:
+            from launch.monitor.requests import seen_by
+
+            seen_by(endpoints, endpoints.get(args.name))  # records what is new
         return _export(args, endpoints)
     seen = watch.check(endpoints, args.name)[0] if args.check else watch.look(endpoints, args.name)
     print(json.dumps(dataclasses.asdict(seen), indent=2) if args.json else told(seen))
@@ -84,10 +91,14 @@ def told(seen: Look) -> str:
         p50, p95, p99 = (
             f"{v * 1000:.0f} ms" if v else "-" for v in (found.p50_s, found.p95_s, found.p99_s)
         )
+        minutes = round(found.since_s / 60)
+        span = "hour" if minutes == 60 else f"{minutes} min"
         lines.append(
-            f"last hour: {found.requests} requests, {found.refused} refused, {found.failed} failed; "
+            f"last {span}: {found.requests} requests, {found.refused} refused, {found.failed} failed; "
             f"latency p50 {p50}, p95 {p95}, p99 {p99}"
         )
+    else:
+        lines.append(f"requests are not known: {seen.why_no_traffic}")
     lines.append(
         f"drift of {seen.served or 'no version'}, {seen.num_records} images: {seen.verdict}"
     )

@@ -10,7 +10,7 @@ from cvcore.serve import artifact
 from launch.errors import LaunchError
 from launch.monitor import settings, watch
 from launch.monitor.hard import Exported, Hard, export, hardest
-from launch.monitor.model_files import model_folder, reference_of
+from launch.monitor.model_files import main_version, model_folder, models_dir, reference_of
 from launch.monitor.store import Store
 from launch.serving.types import Endpoints
 
@@ -28,11 +28,11 @@ def hard_images(endpoints: Endpoints, name: str, most: int) -> list[Hard]:
     """
     endpoint = endpoints.get(name)
     folder = settings.folder_of(endpoint.place, name)
-    served = watch.main_version(endpoint)
+    served = main_version(endpoint)
     records = watch.newest(folder, served, settings.read(folder))
     reference: Reference | None
     try:
-        reference = reference_of(watch.models_dir(endpoints, name) / served)
+        reference = reference_of(models_dir(endpoints, name) / served)
     except ModelError:
         reference = None
     return hardest(records, reference, most)
@@ -51,8 +51,8 @@ def export_hard(endpoints: Endpoints, name: str, most: int, to: Path) -> Exporte
         LakesightError: there is no such endpoint, its model tells no classes, or the folder can't be used.
     """
     endpoint = endpoints.get(name)
-    served = watch.main_version(endpoint)
-    model = model_folder(watch.models_dir(endpoints, name) / served)
+    served = main_version(endpoint)
+    model = model_folder(models_dir(endpoints, name) / served)
     if model is None:
         raise LaunchError(
             f"the model behind {name} is no model of Lakesight, or is not here: its classes are not known."

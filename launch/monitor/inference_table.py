@@ -1,25 +1,21 @@
 """Model Serving's log of requests, a Delta table, as the same records that an endpoint here writes.
 
-Read by its folder (a mounted or copied table), only the rows that are new. Payloads that Model Serving left
-out for their size have no image. Source: Databricks, "Inference tables for monitoring models".
+Read by its folder (a mounted or copied table), without a SQL warehouse, only the rows that are new. Payloads
+that Model Serving left out for their size have no image. Source: Databricks, "Inference tables for monitoring
+models".
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from launch.errors import LaunchError
-from launch.local.files import write_json
-from launch.monitor import settings, watch
-from launch.monitor.model_files import labels_hash
-from launch.monitor.read_request import records
+from launch.monitor import settings
+from launch.monitor.model_files import labels_hash, main_version, models_dir
+from launch.monitor.serving_log import cursor, keep_cursor, read_row
 from launch.monitor.store import Store
 from launch.serving.types import Endpoints
 
-_CURSOR = "table.json"
 _COLUMNS = ("request_time", "status_code", "execution_duration_ms", "request", "response")
 
 
@@ -40,10 +36,10 @@ def read_into(endpoints: Endpoints, name: str, table: Path) -> int:
 
     endpoint = endpoints.get(name)
     folder = settings.folder_of(endpoint.place, name)
-    served = watch.main_version(endpoint)
+    served = main_version(endpoint)
     conf = settings.read(folder)
-    labels = labels_hash(watch.models_dir(endpoints, name) / served)
-    after = _cursor(folder)
+    labels = labels_hash(models_dir(endpoints, name) / served)
+    after = cursor(folder)
     try:
         dataset = DeltaTable(str(table)).to_pyarrow_dataset()
     except (DeltaError, OSError) as error:
@@ -60,35 +56,11 @@ def read_into(endpoints: Endpoints, name: str, table: Path) -> int:
             if at <= after:
                 continue
             newest = max(newest, at)
-            if row["status_code"] == 200:
-                num += _keep(store, row, at, served, labels, conf.record_side_px)
+            if row["status_code"] != 200:
+                continue
+            for record, picture in read_row(row, at, served, labels, conf.record_side_px):
+                store.add(record, picture)
+                num += 1
     store.close()
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / _CURSOR, {"after": newest})
+    keep_cursor(folder, newest)
     return num
-
-
-def _keep(
-    store: Store, row: Mapping[str, Any], at: float, served: str, labels: str, side_px: int
-) -> int:
-    found = records(
-        row["request"] or "",
-        row["response"] or "",
-        at=at,
-        served=served,
-        labels=labels,
-        seconds=(row["execution_duration_ms"] or 0) / 1000,
-        side_px=side_px,
-    )
-    num = 0
-    for record, picture in found:
-        store.add(record, picture)
-        num += 1
-    return num
-
-
-def _cursor(folder: Path) -> float:
-    try:
-        return float(json.loads((folder / _CURSOR).read_text(encoding="utf-8"))["after"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return float("-inf")

@@ -11,6 +11,8 @@ from cvcore.errors import ModelError
 from cvcore.monitor import reference
 from cvcore.monitor.reference import Reference
 from cvcore.serve import artifact
+from launch.monitor.settings import folder_of
+from launch.serving.types import Endpoint, Endpoints
 
 
 def model_folder(served: Path) -> Path | None:
@@ -48,3 +50,14 @@ def reference_of(served: Path) -> Reference:
             f"{served.name} is no model of Lakesight, or is not here yet: drift can't be told."
         )
     return reference.read(folder / reference.FILE)
+
+
+def main_version(endpoint: Endpoint) -> str:
+    """Return the version with the largest share of the traffic; "" if there is none."""
+    return max(endpoint.served, key=lambda one: one.share).name if endpoint.served else ""
+
+
+def models_dir(endpoints: Endpoints, name: str) -> Path:
+    """Return the folder of an endpoint's models, by served name; for Databricks what was fetched."""
+    here = getattr(endpoints, "models_dir", None)
+    return here(name) if here else folder_of(endpoints.place, name) / "models"

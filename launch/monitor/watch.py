@@ -12,13 +12,13 @@ from cvcore.monitor.drift import DRIFTED, UNKNOWN, Drift, Limits, drifts, worst
 from cvcore.monitor.reference import Reference, gather
 from launch.monitor import settings
 from launch.monitor.alerts import Alert, Alerts
-from launch.monitor.model_files import reference_of
+from launch.monitor.model_files import main_version, models_dir, reference_of
 from launch.monitor.record import Record
+from launch.monitor.requests import HOUR_S, Seen, seen_by
 from launch.monitor.store import Store
-from launch.serving.local.requests_log import Traffic, traffic
+from launch.serving.local.requests_log import Traffic
 from launch.serving.types import Endpoint, Endpoints, EndpointState
 
-HOUR_S = 3600.0
 _DOWN = (EndpointState.DOWN, EndpointState.FAILED)
 
 
@@ -28,7 +28,8 @@ class Look:
 
     Attributes:
         endpoint: as its place says.
-        traffic: of the last hour; None where nobody logs requests.
+        traffic: of the last hour; None if it is not known.
+        why_no_traffic: why it is not; "" if it is.
         served: the version that drift is of; "" if there is none.
         num_records: recorded images that drift is of.
         drift: of each feature; empty if it can't be told.
@@ -39,6 +40,7 @@ class Look:
 
     endpoint: Endpoint
     traffic: Traffic | None
+    why_no_traffic: str
     served: str
     num_records: int
     drift: tuple[Drift, ...]
@@ -47,22 +49,31 @@ class Look:
     alerts: tuple[Alert, ...]
 
 
-def look(endpoints: Endpoints, name: str) -> Look:
-    """Return how an endpoint is; looks at files, asks a workspace only for the state.
+def look(endpoints: Endpoints, name: str, seen: Seen | None = None) -> Look:
+    """Return how an endpoint is.
+
+    Args:
+        endpoints: of its place.
+        name: of the endpoint.
+        seen: what it was asked, of an hour or more; None: it is read now, of Model Serving by a
+            question to the SQL warehouse.
 
     Raises:
         EndpointError: there is none.
     """
     endpoint = endpoints.get(name)
+    seen = seen or seen_by(endpoints, endpoint)
     folder = settings.folder_of(endpoint.place, name)
     conf = settings.read(folder)
-    log = getattr(endpoints, "requests_log", None)
     served = main_version(endpoint)
     records = newest(folder, served, conf)
     found, why_not = drift_of(records, models_dir(endpoints, name) / served, conf)
+    if not records and seen.why_no_images:
+        why_not = seen.why_no_images
     return Look(
         endpoint,
-        None if log is None else traffic(log(name), HOUR_S),
+        seen.last(HOUR_S),
+        seen.why_not,
         served,
         len(records),
         tuple(found),
@@ -145,14 +156,3 @@ def newest(folder: Path, served: str, conf: MonitoringConf) -> list[Record]:
     """Return the newest records of a version, newest first."""
     found = Store(folder).newest(4 * conf.drift_images)
     return [one for one in found if one.served == served][: conf.drift_images]
-
-
-def main_version(endpoint: Endpoint) -> str:
-    """Return the version with the largest share of the traffic; "" if there is none."""
-    return max(endpoint.served, key=lambda one: one.share).name if endpoint.served else ""
-
-
-def models_dir(endpoints: Endpoints, name: str) -> Path:
-    """Return the folder of an endpoint's models, by served name; for Databricks what was fetched."""
-    here = getattr(endpoints, "models_dir", None)
-    return here(name) if here else settings.folder_of(endpoints.place, name) / "models"

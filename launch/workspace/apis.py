@@ -17,6 +17,7 @@ from launch.workspace import (
     scim,
     secrets_api,
     serving,
+    sql_api,
     uc_registry,
     workspace_files,
 )
@@ -42,6 +43,7 @@ ALL = [
         scim,
         secrets_api,
         serving,
+        sql_api,
         uc_registry,
         workspace_files,
     )

@@ -43,7 +43,7 @@ def get_catalog(call: Call) -> Answer:
 @api.add("DELETE", f"{_UC}/catalogs/<name>", like=CatalogsAPI.delete)
 def delete_catalog(call: Call) -> Answer:
     """Remove it; with force, with all it holds."""
-    remove(call, "catalog", call.path["name"], ("schema", "volume", "model"))
+    remove(call, "catalog", call.path["name"], ("schema", "volume", "model", "table"))
     return None
 
 
@@ -70,7 +70,7 @@ def get_schema(call: Call) -> Answer:
 @api.add("DELETE", f"{_UC}/schemas/<name>")
 def delete_schema(call: Call) -> Answer:
     """Remove it; with force, with all it holds."""
-    remove(call, "schema", call.path["name"], ("volume", "model"))
+    remove(call, "schema", call.path["name"], ("volume", "model", "table"))
     return None
 
 

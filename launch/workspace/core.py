@@ -13,6 +13,7 @@ from launch.workspace.jobs.runner import Runner
 from launch.workspace.mlflow_server import MlflowServer
 from launch.workspace.serving_handlers import Handlers
 from launch.workspace.store import Store
+from launch.workspace.tables import Tables
 
 WORKSPACE_ID = "1234567890"
 
@@ -45,6 +46,8 @@ class Workspace:
         self.timing = timing or Timing()
         self.host = ""  # set by the server once it listens
         self.store = Store(self.root / "workspace.db")
+        self.tables = Tables(self.root / "tables.db")
+        self.is_warehouse_up = False
         self.identities = Identities(self.store)
         self.faults = Faults()
         self.handlers = Handlers()
@@ -75,6 +78,7 @@ class Workspace:
         self.runner.stop(keep_tasks)
         self.hosting.stop()
         self.mlflow.stop()
+        self.tables.close()
         self.store.close()
 
     def _seed(self) -> None:

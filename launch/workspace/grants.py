@@ -17,7 +17,13 @@ api = Routes()
 _UC = "/api/2.1/unity-catalog"
 _PATH = "<securable_type>/<full_name>"
 # The securable kinds of this double, and the store each lives in. A registered model is a function.
-KINDS = {"catalog": "catalog", "schema": "schema", "volume": "volume", "function": "model"}
+KINDS = {
+    "catalog": "catalog",
+    "schema": "schema",
+    "volume": "volume",
+    "function": "model",
+    "table": "table",
+}
 _ALL = {"metastore", *KINDS}
 _CREATE = {"CREATE_SCHEMA", "CREATE_VOLUME", "CREATE_MODEL", "CREATE_TABLE", "CREATE_FUNCTION"}
 _SCHEMA = {"USE_SCHEMA", "READ_VOLUME", "WRITE_VOLUME", "EXECUTE", "SELECT", "MODIFY"}
@@ -28,6 +34,7 @@ _ALLOWED = {
     "schema": _COMMON | _SCHEMA | (_CREATE - {"CREATE_SCHEMA"}),
     "volume": _COMMON | {"READ_VOLUME", "WRITE_VOLUME"},
     "function": _COMMON | {"EXECUTE"},
+    "table": _COMMON | {"SELECT", "MODIFY"},
 }
 
 

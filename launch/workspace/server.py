@@ -16,6 +16,7 @@ from launch.workspace.core import Timing, Workspace
 from launch.workspace.faults import Faults
 from launch.workspace.identity import ADMIN
 from launch.workspace.serving_handlers import Answering
+from launch.workspace.sql_api import WAREHOUSE
 
 
 class FakeWorkspace:
@@ -85,7 +86,11 @@ class FakeWorkspace:
 
     def environment(self, token: str | None = None) -> dict[str, str]:
         """Return the variables with which other processes find this workspace."""
-        return {"DATABRICKS_HOST": self.host, "DATABRICKS_TOKEN": token or self.token}
+        return {
+            "DATABRICKS_HOST": self.host,
+            "DATABRICKS_TOKEN": token or self.token,
+            "DATABRICKS_WAREHOUSE_ID": WAREHOUSE,
+        }
 
     def serve(self, endpoint: str, answer: Answering) -> None:
         """Let a function answer the queries of a serving endpoint (a glob on its name)."""

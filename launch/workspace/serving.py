@@ -6,14 +6,16 @@ asked for it (`FakeWorkspace.host_models`).
 
 from __future__ import annotations
 
+import json
 import re
+import time
 import uuid
 from typing import Any
 
 from databricks.sdk.service.serving import ServingEndpointsAPI
 from werkzeug.wrappers import Response
 
-from launch.workspace import grants, permissions
+from launch.workspace import grants, inference_log, permissions
 from launch.workspace.errors import ApiError, bad_state, exists, invalid, missing
 from launch.workspace.jobs.status import now_ms
 from launch.workspace.routes import Answer, Call, Routes
@@ -162,6 +164,13 @@ def query(call: Call) -> Answer:
         raise ApiError(413, "BAD_REQUEST", "The request exceeds the limit of 16 MB.")
     if doc["state"]["ready"] != "READY":
         raise bad_state(f"Endpoint '{doc['name']}' is not ready.")
+    began = time.monotonic()
+    answer = _answer(call, doc)
+    inference_log.write(call, doc, answer, time.monotonic() - began)
+    return answer
+
+
+def _answer(call: Call, doc: dict[str, Any]) -> Response:
     answer = call.ws.handlers.find(doc["name"])
     if answer is None and call.ws.hosting.on:
         status, body, served = call.ws.hosting.answer(doc, call.request.get_data())
@@ -174,7 +183,7 @@ def query(call: Call) -> Answer:
             f"This test double has no model behind '{doc['name']}'. Plug a function in with "
             "FakeWorkspace.serve(name, function).",
         )
-    return answer(call.args)
+    return Response(json.dumps(answer(call.args)), mimetype="application/json")
 
 
 def _config(call: Call, config: dict[str, Any], version: int) -> dict[str, Any]:

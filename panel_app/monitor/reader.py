@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
@@ -13,6 +14,7 @@ from launch.activity.export import exported
 from launch.activity.log import ActivityLog
 from launch.errors import LaunchError
 from launch.monitor import settings, watch
+from launch.monitor.requests import HOUR_S, Seen, seen_by
 from launch.monitor.store import Store
 from launch.serving.places import get_place, has_workspace
 from launch.serving.types import Endpoint
@@ -20,7 +22,9 @@ from panel_app.media import Answer
 from panel_app.services import Services
 
 _FRESH_S = 3.0
-_KEPT_S = 60.0
+_KEPT_S = 900.0
+WAREHOUSE_S = 300.0
+"""How old requests of Model Serving may be: each look at them keeps a SQL warehouse awake, which costs."""
 
 
 class Reader:
@@ -28,7 +32,7 @@ class Reader:
 
     def __init__(self, services: Services) -> None:
         """Answer addresses of recorded pictures and of the activity log from now on."""
-        self._lock = threading.Lock()
+        self._lock, self._recording = threading.Lock(), threading.Lock()
         self._fresh: dict[tuple[str, ...], tuple[float, Any]] = {}
         services.media.register("recorded", _picture)
         services.media.register("activity", _activity)
@@ -44,15 +48,34 @@ class Reader:
         Raises:
             LakesightError: there is none, or its place can't be asked.
         """
+        seen = self.seen(place, name, HOUR_S)
         found: watch.Look = self._of(
-            ("look", place, name), lambda: watch.look(get_place(place), name)
+            ("look", place, name), lambda: watch.look(get_place(place), name, seen)
         )
         return found
 
-    def _of(self, key: tuple[str, ...], read: Callable[[], Any]) -> Any:
+    def seen(self, place: str, name: str, since_s: float) -> Seen:
+        """Return what an endpoint was asked in the last seconds; of Databricks minutes old at most.
+
+        Raises:
+            LakesightError: there is none, or its place can't be asked.
+        """
+        endpoints = get_place(place)
+        fresh_s = _FRESH_S if place == "local" else WAREHOUSE_S
+        # One at a time: to read the log of Model Serving is to record what is new in it.
+        alone: contextlib.AbstractContextManager[Any] = self._recording
+        with contextlib.nullcontext() if place == "local" else alone:
+            found: Seen = self._of(
+                ("seen", place, name, str(since_s)),
+                lambda: seen_by(endpoints, endpoints.get(name), since_s),
+                fresh_s,
+            )
+        return found
+
+    def _of(self, key: tuple[str, ...], read: Callable[[], Any], fresh_s: float = _FRESH_S) -> Any:
         with self._lock:
             at, value = self._fresh.get(key, (float("-inf"), None))
-        if time.monotonic() - at > _FRESH_S:
+        if time.monotonic() - at > fresh_s:
             value = read()  # without the lock: a workspace that is slow holds up nobody else
             with self._lock:
                 now = time.monotonic()

@@ -1,14 +1,13 @@
-"""Requests of an endpoint over time, as pictures with their words; pure but for the reading of the log."""
+"""Requests of an endpoint over time, as pictures with their words; pure."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from launch.serving.local.requests_log import percentile, read
+from launch.serving.local.requests_log import Request, percentile
 from panel_app.safe import safe
 
 SPANS = {"hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
@@ -27,13 +26,13 @@ class Bucket:
     p95_s: float | None = None
 
 
-def buckets(log: Path, span_s: float) -> list[Bucket]:
-    """Return sixty stretches of the last seconds, oldest first."""
+def buckets(found: Iterable[Request], span_s: float) -> list[Bucket]:
+    """Return sixty stretches of the last seconds, oldest first, from the requests of that time."""
     width, now = span_s / _BUCKETS, time.time()
     start = math.floor(now / width) * width - (_BUCKETS - 1) * width
     times: list[list[float]] = [[] for _ in range(_BUCKETS)]
     counts = [[0, 0, 0] for _ in range(_BUCKETS)]
-    for one in read(log, span_s):
+    for one in found:
         at = int((one.at - start) / width)
         if 0 <= at < _BUCKETS:
             counts[at][0] += 1
@@ -41,14 +40,14 @@ def buckets(log: Path, span_s: float) -> list[Bucket]:
             counts[at][2] += one.status >= 500
             if one.status < 400:
                 times[at].append(one.seconds)
-    found = []
+    made = []
     for at in range(_BUCKETS):
         ordered = sorted(times[at])
         percentiles = (percentile(ordered, 50), percentile(ordered, 95))
-        found.append(
+        made.append(
             Bucket(start + at * width, counts[at][0], counts[at][1], counts[at][2], *percentiles)
         )
-    return found
+    return made
 
 
 def charts(found: Sequence[Bucket], span_s: float) -> str:

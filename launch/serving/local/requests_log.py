@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,16 @@ def read(path: Path, since_s: float = math.inf) -> Iterator[Request]:
 
 def traffic(path: Path, since_s: float = 3600) -> Traffic:
     """Return what the requests of the last seconds say together."""
-    found = list(read(path, since_s))
+    return summed(list(read(path, since_s)), since_s)
+
+
+def summed(found: Sequence[Request], since_s: float) -> Traffic:
+    """Return what requests say together.
+
+    Args:
+        found: all of the time.
+        since_s: the time, seconds.
+    """
     answered = sorted(one.seconds for one in found if one.status < 400)
     by_served: dict[str, int] = {}
     for one in found:

@@ -17,6 +17,7 @@ from cvcore.monitor.answers import Said
 from launch.monitor import settings, watch
 from launch.monitor.export_hard import export_hard, hard_images
 from launch.monitor.hard import Exported, Hard
+from launch.monitor.model_files import main_version
 from launch.serving.places import get_place
 from panel_app.context import Context
 from panel_app.forms.view import Action, Notice
@@ -191,6 +192,6 @@ def _read(place: str, name: str, order: str) -> list[Hard]:
     if order == "hard":
         return hard_images(endpoints, name, _SHOWN)
     folder = settings.folder_of(place, name)
-    served = watch.main_version(endpoints.get(name))
+    served = main_version(endpoints.get(name))
     records = watch.newest(folder, served, settings.read(folder))
     return [Hard(one, 0.0, "") for one in records if all(one.picture_hw)][:_SHOWN]

@@ -12,12 +12,13 @@ import psutil
 
 from cvcore.errors import LakesightError
 from launch.monitor import settings, uptime, watch
-from launch.monitor.model_files import reference_of
+from launch.monitor.model_files import models_dir, reference_of
 from launch.serving.places import get_place
 from panel_app.context import Context
 from panel_app.forms.view import Nav, Notice
 from panel_app.monitor import reader
 from panel_app.monitor.drift import drift_table
+from panel_app.monitor.reader import WAREHOUSE_S
 from panel_app.monitor.traffic import SPANS, buckets, charts
 from panel_app.pages.base import heading
 from panel_app.pages.monitor.activity import Activity
@@ -126,8 +127,8 @@ class MonitorPage:
         elif not self.name and section in _OF_ENDPOINT:
             self.words.say(
                 "There is no endpoint yet",
-                "Serve a model first: lakesight deploy runs/latest --name parts. What it is asked is then "
-                "recorded, compared with the training, and shown here.",
+                "Press Deploy a model on the page Deploy, or say: lakesight deploy runs/latest --name "
+                "parts. What it is asked is then recorded, compared with the training, and shown here.",
             )
         else:
             self.words.say("")
@@ -149,6 +150,8 @@ class MonitorPage:
 
     async def _endpoint(self, section: str) -> None:
         if section == "images":
+            if self.place != "local":  # to look is to record what is new
+                await asyncio.to_thread(self.reader.look, self.place, self.name)
             await self.images.show(self.place, self.name, " " * self._resend)
             return
         make = self._traffic if section == "traffic" else self._drift
@@ -161,22 +164,32 @@ class MonitorPage:
         seen = self.reader.look(place, name)
         available = uptime.availability(settings.folder_of(place, name))
         told = endpoint_figures(seen, available)
-        log = getattr(get_place(place), "requests_log", None)
+        span = SPANS[self.span]
+        found = self.reader.seen(place, name, span)
         alerts = (
             f'<h3 style="font-size:15px;margin:14px 0 4px">Alerts</h3>{alerts_html(seen.alerts)}'
         )
-        if log is None:
-            page = seen.endpoint.page
-            link = f' <a href="{safe(page)}">Its page</a> has its metrics.' if page else ""
-            return f"{told}<p>Databricks counts the requests of this endpoint.{link}</p>{alerts}"
+        page = seen.endpoint.page
+        link = f' <a href="{safe(page)}">Its page</a> has the platform\'s own.' if page else ""
+        if found.why_not:
+            return f"{told}<p>Requests are not known: {safe(found.why_not)}{link}</p>{alerts}"
         links = " ".join(
             f'<a href="{safe(query(page="monitor", place=place, endpoint=name, span=key))}" '
             f'style="color:var(--panel-primary-color);font-weight:{700 if key == self.span else 500}"'
             f"{' aria-current=true' if key == self.span else ''}>last {key}</a>"
             for key in SPANS
         )
-        drawn = charts(buckets(log(name), SPANS[self.span]), SPANS[self.span])
-        return f'{told}<p style="font-size:13px;margin:0 0 8px">{links}</p>{drawn}{alerts}'
+        drawn = charts(buckets(found.requests, span), span)
+        note = ""
+        if place != "local":
+            note = (
+                f"From the endpoint's inference table, read every {WAREHOUSE_S / 60:.0f} minutes; Model "
+                f"Serving writes it within an hour.{link}"
+            )
+        if found.since_s < span:
+            note = f"The newest {len(found.requests):,} requests only: there are too many to read. {note}"
+        note = note and f'<p style="font-size:12.5px">{note}</p>'
+        return f'{told}<p style="font-size:13px;margin:0 0 8px">{links}</p>{drawn}{note}{alerts}'
 
     def _drift(self, place: str, name: str) -> str:
         seen = self.reader.look(place, name)
@@ -185,7 +198,7 @@ class MonitorPage:
         endpoints = get_place(place)
         folder = settings.folder_of(place, name)
         records = watch.newest(folder, seen.served, settings.read(folder))
-        reference = reference_of(watch.models_dir(endpoints, name) / seen.served)
+        reference = reference_of(models_dir(endpoints, name) / seen.served)
         return drift_table(seen.drift, reference, records)
 
     def _jobs(self) -> str:

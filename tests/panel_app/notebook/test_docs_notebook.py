@@ -8,6 +8,8 @@ import base64
 import io
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,11 +31,15 @@ MOST_PX = 1_000
 """Of the height of a picture: the grid of images fills the window."""
 
 
-def test_the_notebook_of_the_docs(page, tmp_path: Path) -> None:
+def test_the_notebook_of_the_docs(page) -> None:
+    # What the pictures show of folder and user is nobody's.
+    folder = Path(tempfile.gettempdir()) / "lakesight"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     page.set_default_timeout(300_000)
     page.set_viewport_size({"width": 1400, "height": 3200})
-    state = tmp_path / "state"
-    lab = JupyterLab(tmp_path, LAKESIGHT_STATE_DIR=str(state), MLFLOW_TRACKING_URI="")
+    where = {"LAKESIGHT_STATE_DIR": str(folder / "state"), "MLFLOW_TRACKING_URI": ""}
+    lab = JupyterLab(folder, **where, LOGNAME="ada")
     try:
         lab.open(page, "lakesight.ipynb", sources(DOCS))
         shown = page.locator(".jp-CodeCell")

@@ -17,6 +17,7 @@ from cvcore.data.records import ImageRef
 from cvcore.errors import DataError, ModelError
 from cvcore.serve import artifact
 from cvcore.serve.onnx_export.export import export, pixels
+from cvcore.serve.onnx_export.parity import in_their_order
 from cvcore.serve.predictor import Predictor
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -74,3 +75,18 @@ def test_what_is_missing_is_said_in_words(
         match=r"needs onnxscript, onnxruntime, which are not installed.*'lakesight\[onnx\]'",
     ):
         export(folder, tmp_path / "a.onnx", refs)
+
+
+def test_the_order_of_queries_means_nothing_but_each_has_its_own_counterpart() -> None:
+    rng = np.random.default_rng(0)
+    names = ["logits", "pred_boxes"]
+    theirs = [rng.random((2, 20, n), np.float32) for n in (3, 4)]
+    shuffled = np.concatenate(theirs, 2)[:, rng.permutation(20)]
+    found = in_their_order([shuffled[..., :3] + 1e-6, shuffled[..., 3:]], theirs, names)
+    for mine, wanted in zip(found, theirs, strict=True):
+        np.testing.assert_allclose(mine, wanted, atol=2e-6)
+    # One query twice in place of another is no agreement.
+    twice = [out.copy() for out in theirs]
+    for out in twice:
+        out[:, 1] = out[:, 0]
+    assert np.abs(in_their_order(twice, theirs, names)[1] - theirs[1]).max() > 0.1

@@ -70,7 +70,7 @@ class Start:
             size="small",
         )
         self.place: Any = pmui.Select(
-            label="Where it runs", options=_PLACES, value=HERE, width=240, size="small"
+            label="Where it runs", options=_PLACES, value=HERE, width=290, size="small"
         )
         self.go: Any = pmui.Button(label="Evaluate", icon="play_arrow", variant="contained")
         self.command = Command(margin=(4, 10), sizing_mode="stretch_width")

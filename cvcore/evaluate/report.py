@@ -92,14 +92,19 @@ class Report:
         return row
 
 
-def write(report: Report) -> None:
-    """Write all files of a report into its folder, except pictures and predictions."""
-    folder, analysis = report.folder, report.analysis
-    folder.mkdir(parents=True, exist_ok=True)
-    # The summary is written last: a folder without it is not a whole report. Speed is measured
-    # after the report, if at all.
-    for name in (SUMMARY, LATENCY):
+def begin(folder: Path) -> None:
+    """Take away what makes a folder a whole report, before its first file is replaced.
+
+    The summary is written last: a folder without it is not a whole report. Speed is measured after
+    the report, if at all.
+    """
+    for name in (SUMMARY, LATENCY, PAGE):
         (folder / name).unlink(missing_ok=True)
+
+
+def write(report: Report) -> None:
+    """Write all files of a report into its folder (see `begin`), except pictures and predictions."""
+    folder, analysis = report.folder, report.analysis
     _write_json(folder / "per_class.json", report.per_class)
     _write_csv(folder / "per_class.csv", report.per_class)
     _write_json(folder / "pr_curves.json", analysis.curves)

@@ -98,6 +98,7 @@ def evaluate(
     metric = merge_ranks(metric, lambda: subject.task.metrics(config.task, labels))
     outcome: list[Report | None] = [None]
     if rank == 0:
+        report.begin(out_dir)
         for name in (predictions.FILE, truths.FILE):
             _join(out_dir, world, name)
         kept.save(metric, out_dir / kept.FILE)

@@ -33,6 +33,7 @@ from panel_app.router import Links, parsed
 from panel_app.services import Services
 from panel_app.views.icons import STYLE, Icons
 from panel_app.views.inline_styles import inline_styles
+from panel_app.views.no_echo import NoEcho
 from panel_app.views.ready import Ready
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Widget(pn.viewable.Viewer):
         links = Links(width=0, height=0, margin=0)
         links.param.watch(self._followed, "url")
         self._view = pmui.Column(
-            self._notes, self._main, links, Icons(), sizing_mode="stretch_width"
+            NoEcho(), self._notes, self._main, links, Icons(), sizing_mode="stretch_width"
         )
         self._context = Context(services(), getpass.getuser(), self)
         self._task: asyncio.Task[None] | None = None

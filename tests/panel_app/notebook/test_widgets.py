@@ -34,6 +34,8 @@ def test_the_notebook_of_the_docs_runs_and_a_run_is_watched(page, lab, ledger) -
         lambda url: not url.startswith((lab.url, "data:", "blob:")),
         lambda route: (outside.append(route.request.url), route.abort()),
     )
+    sent: list[int] = []
+    page.on("websocket", lambda one: one.on("framesent", lambda data: sent.append(len(data))))
     cells = [*sources(DOCS), f"monitor('{ledger[1]['first'][:8]}')"]
     lab.open(page, "lakesight.ipynb", cells)
     shown = page.locator(".jp-CodeCell")
@@ -59,3 +61,6 @@ def test_the_notebook_of_the_docs_runs_and_a_run_is_watched(page, lab, ledger) -
     watched.get_by_text("AP 0.6250").first.wait_for()
     watched.get_by_text("mean loss since the last log").first.wait_for()
     assert outside == []
+    # What the kernel has sent does not come back to it: it would be megabytes, and a traceback in the cell.
+    assert max(sent) < 100_000
+    assert "Traceback" not in page.locator(".jp-Notebook").inner_text()

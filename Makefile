@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Tests wait for processes and browsers half of their time: three workers for two cores.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(max(2, 3 * os.cpu_count() // 2))")
+# Tests wait for processes and browsers half of their time: two workers for a core.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo app test chaos lint bench docs clean

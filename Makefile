@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Tests wait for processes and browsers half of their time: two workers for a core.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 * os.cpu_count())")
+# Tests wait for processes and browsers half of their time: three workers for two cores.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(max(2, 3 * os.cpu_count() // 2))")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo app test chaos lint bench docs clean
@@ -25,6 +25,8 @@ app: $(STAMP) ## look at your runs in the browser, on 127.0.0.1:5006
 	$(BIN)/lakesight app --open
 
 test: $(STAMP) lint ## lint, types, architecture and every test
+	@# The processes that tests start would else compile our code anew, each of them.
+	$(BIN)/python -m compileall -q cvcore conf launch panel_app tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 chaos: $(STAMP) ## kill trainer, rank, launcher and MLflow at random moments, 10 each: about 35 minutes

@@ -143,7 +143,7 @@ def test_an_outage_changes_no_state_and_is_not_hammered(ws, launchers, spec) -> 
 
 def test_many_runs_are_asked_for_in_few_requests(ws, launchers, spec, monkeypatch) -> None:
     launcher = launchers()
-    handles = [launcher.submit(spec("sleep", "3")) for _ in range(8)]
+    handles = [launcher.submit(spec("sleep", "120")) for _ in range(8)]
     for handle in handles:
         until(launcher, handle, RunState.RUNNING)
     asked: list[str] = []

@@ -62,5 +62,5 @@ def test_the_notebook_of_the_docs_runs_and_a_run_is_watched(page, lab, ledger) -
     watched.get_by_text("mean loss since the last log").first.wait_for()
     assert outside == []
     # What the kernel has sent does not come back to it: it would be megabytes, and a traceback in the cell.
-    assert max(sent) < 100_000
+    assert max(sent) < 1_000_000
     assert "Traceback" not in page.locator(".jp-Notebook").inner_text()

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_python
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -51,3 +53,17 @@ def bccd() -> Path:
     if not root.is_dir():
         pytest.skip("the BCCD data set is not beside the checkout")
     return root
+
+
+@pytest.fixture(scope="session")
+def _warm_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_python.start(tmp_path_factory.mktemp("warm")) as executable:
+        yield executable
+
+
+@pytest.fixture(scope="module")
+def warm(_warm_python: Path) -> Iterator[None]:
+    """What a test starts with `sys.executable` is forked from a Python that has imported torch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(_warm_python))
+        yield

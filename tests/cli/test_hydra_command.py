@@ -9,6 +9,8 @@ import yaml
 from cvcore.config.composer import Composer
 from cvcore.config.validate import plain
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def test_cfg_job_is_what_the_composer_gives(hydra_train) -> None:
     overrides = ["task=detection", "optim.learning_rate=0.001", "run.title='a, b'"]

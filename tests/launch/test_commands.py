@@ -18,6 +18,8 @@ from mlflow import MlflowClient
 from launch.local.files import JobFiles
 from launch.local.process import of_run
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 TINY = [
     "task=classification",
     "model=classification/resnet_micro",

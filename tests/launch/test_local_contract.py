@@ -7,6 +7,8 @@ import pytest
 from launch.local.launcher import LocalLauncher
 from launch.testing.contract import LauncherContract
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 class TestLocalLauncher(LauncherContract):
     poll_s = 0.05

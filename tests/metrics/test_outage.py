@@ -10,6 +10,8 @@ from tracking_server import Proxy, Server, until
 
 from cvcore.metrics.tracker import Tracker
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.mark.slow
 def test_server_killed_and_restarted(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from cvcore.metrics import stream
 from cvcore.metrics.stream import MOST, MetricReader
 from tests.metrics.tracking_server import Server
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory):

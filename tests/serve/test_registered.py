@@ -27,6 +27,8 @@ from cvcore.serve.predictor import Predictor
 from cvcore.serve.register.names import check_alias, check_name
 from cvcore.serve.register.publish import folder_of, publish
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 _LOAD = """
 import json, sys
 import mlflow, pandas as pd

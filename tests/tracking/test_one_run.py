@@ -26,7 +26,7 @@ from cvcore.serve.predictor import Predictor
 
 ROOT = Path(__file__).parents[2]
 STEPS = 8
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 @dataclass(frozen=True)

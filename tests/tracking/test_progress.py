@@ -17,6 +17,8 @@ import pytest
 
 from cvcore.evaluate import progress
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 STEPS = 20
 COLUMNS = 100
 

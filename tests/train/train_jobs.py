@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import multiprocessing as mp
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cvcore.config.schema import Config
+from tests.warm_python import LIBRARIES
 
 VIT = {
     "hidden_size": 32,
@@ -125,7 +127,7 @@ def start(
         prepare: called in the process first.
     """
     context = mp.get_context("forkserver")
-    context.set_forkserver_preload(["cvcore.train.run", "mlflow"])
+    context.set_forkserver_preload(["cvcore.train.run", *LIBRARIES])
     process = context.Process(target=_train, args=(config, env or {}, at_step or {}, prepare))
     process.start()
     return process
@@ -163,6 +165,7 @@ def _train(
     at_step: dict[int, str],
     prepare: Callable[[], None] | None,
 ) -> None:
+    gc.freeze()  # a training collects garbage: not in what is shared with the fork server
     os.environ.update({"OMP_NUM_THREADS": "1", **env})
     # What a command line has; this process inherited the fork server of the tests.
     mp.set_start_method("fork", force=True)

@@ -8,6 +8,8 @@ import sys
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def lakesight(*words, cwd=None):
     return subprocess.run(

@@ -24,8 +24,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, tables: Path) -> MlflowClient:
+def ledger(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     """Two experiments, three runs with metrics, tags and artifacts."""
+    monkeypatch.chdir(tmp_path)  # where the artifacts of experiment 0 are looked for
     (tmp_path / "here").mkdir()
     shutil.copy(tables, tmp_path / "here" / "mlruns.db")
     client = MlflowClient(f"sqlite:///{tmp_path}/here/mlruns.db")

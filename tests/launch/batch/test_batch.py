@@ -27,7 +27,7 @@ from cvcore.cli.main import main
 from cvcore.data.records import ImageRef
 from cvcore.errors import DataError, LakesightError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 def rows(out: Path) -> list[dict[str, Any]]:

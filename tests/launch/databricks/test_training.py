@@ -16,7 +16,7 @@ from launch.testing.contract import everything
 from launch.testing.payload import MODULE
 from launch.watch import Watch
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 RUN = [
     "task=classification",

@@ -14,6 +14,8 @@ from mlflow import MlflowClient
 
 from launch.dry_run import STAGES
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def dry_run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

@@ -17,6 +17,8 @@ from launch.dry_run import STAGES, DryRun
 from launch.dry_run.child import Child, ChildFailed, Event, in_this_process
 from launch.dry_run.result import Results
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 class Here:
     """Rehearses in this process; a model that is logged counts as one that predicts."""

@@ -23,7 +23,7 @@ from launch.local import process
 from launch.watch import Watch
 from tests.launch.registry.conftest import maker
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 KILLED_IN_KEPT = """
 import os, signal, sys
@@ -56,8 +56,8 @@ def test_a_killed_evaluation_is_told_and_done_again(
     given = {"ledger_uri": ledger_uri, "user": "ada"}
 
     # The process that evaluates, in the middle; it is not to be tried again.
-    few = "trainer.bootstrap_samples=20"
-    dead = submit("runs/digits", "test", [few, "compute.max_retries=0"], **given).handle
+    few, many = ("trainer.bootstrap_samples=20", "trainer.bootstrap_samples=5000")
+    dead = submit("runs/digits", "test", [many, "compute.max_retries=0"], **given).handle
     until(lambda: JobProgress.read(Path(dead.folder)))
     # The first of them; the others load its images.
     there = [psutil.Process(pid) for pid in process.of_run(dead.run_id)]

@@ -24,6 +24,8 @@ from launch.ledger import Ledger
 from launch.testing.clock import FakeClock
 from launch.testing.fake import FakeLauncher, FakePlatform
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.fixture
 def run_dir(tmp_path: Path, cache_dir: Path) -> Path:

@@ -17,6 +17,8 @@ from launch.node.command import free_port
 from launch.submit import Submitter
 from launch.testing.contract import LauncherContract, everything
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.mark.slow
 class TestHostfileLauncher(LauncherContract):

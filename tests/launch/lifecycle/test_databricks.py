@@ -8,9 +8,7 @@ has imported torch already.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from launch.evaluation.submit import EVALUATION, SOURCE
 from launch.ledger import Ledger
 from launch.workspace import FakeWorkspace, Timing
 from tests.launch.batch.spark_code import code_with_spark
-from tests.launch.lifecycle import warm_python
 from tests.launch.lifecycle.conftest import POLICY, SMALL
 
 pytestmark = pytest.mark.slow
@@ -31,16 +28,15 @@ VOLUME = "/Volumes/main/default/runs"
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[FakeWorkspace]:
+def workspace(
+    warm: None, tmp_path_factory: pytest.TempPathFactory, pictures: Path
+) -> Iterator[FakeWorkspace]:
     """A workspace with a Volume that has pictures, whose nodes and servers start warm."""
-    folder = tmp_path_factory.mktemp("workspace")
-    with pytest.MonkeyPatch.context() as patch, warm_python.start(folder) as executable:
-        patch.setattr(sys, "executable", str(executable))
-        with FakeWorkspace(folder / "ws", timing=Timing(grace_s=5.0)) as ws:
-            ws.client().volumes.create("main", "default", "runs", VolumeType.MANAGED)
-            ws.host_models()
-            shutil.copytree(pictures, ws.root / VOLUME.strip("/") / "pictures")
-            yield ws
+    with FakeWorkspace(tmp_path_factory.mktemp("workspace"), timing=Timing(grace_s=5.0)) as ws:
+        ws.client().volumes.create("main", "default", "runs", VolumeType.MANAGED)
+        ws.host_models()
+        shutil.copytree(pictures, ws.root / VOLUME.strip("/") / "pictures")
+        yield ws
 
 
 @pytest.fixture
@@ -53,11 +49,7 @@ def ws(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> FakeWorkspa
     return workspace
 
 
-KINDS = TASKS if os.environ.get("LAKESIGHT_ALL_TASKS") else ("detection", "panoptic_segmentation")
-"""What a task does differently is tested locally for each; LAKESIGHT_ALL_TASKS=1 goes here with all five."""
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TASKS)
 def test_from_a_configuration_to_a_watched_endpoint(
     kind: str,
     ws: FakeWorkspace,

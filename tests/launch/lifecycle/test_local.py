@@ -17,7 +17,7 @@ from cvcore.serve.gate import policy as policies
 from tests.launch.lifecycle import tutorials
 from tests.launch.lifecycle.conftest import SMALL, assert_alike
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 SMALLER = {
     "compose": SMALL,

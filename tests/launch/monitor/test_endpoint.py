@@ -34,6 +34,8 @@ from launch.serving.deploy import deploy, wait
 from launch.serving.local.endpoints import LocalEndpoints
 from launch.serving.types import Endpoint, EndpointState, RequestRefused, Served
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def png(image_HW3: np.ndarray) -> bytes:
     return cv2.imencode(".png", image_HW3[..., ::-1])[1].tobytes()

@@ -21,6 +21,8 @@ from launch.node.layout import NodeSpec
 from launch.node.mirror import Publisher, Subscriber
 from launch.node.process import Sink
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 VOLUME = "/Volumes/main/cv/runs"
 RUN = [
     "task=classification",

@@ -16,7 +16,7 @@ from cvcore.train import frozen
 from cvcore.train.nodes import EXCHANGE
 from launch.node.command import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 RUN = [
     "task=classification",

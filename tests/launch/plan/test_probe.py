@@ -16,6 +16,8 @@ from launch.plan import probe as probes
 from launch.plan.memory import estimate
 from launch.plan.probe import Probe, ProbeError
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def test_parameters_gradients_and_adam_states_are_exact(vit: Config, probed: Probe) -> None:
     needed = estimate(probed, "off", num_devices=1, batch_size=8, precision="fp32", context_bytes=0)

@@ -10,7 +10,7 @@ import pytest
 
 from cvcore.cli.main import main
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 def test_a_run_becomes_an_onnx_file(

@@ -14,6 +14,8 @@ from launch.registry.promote import history, last_verdict, promote, rollback
 from launch.registry.register import register
 from launch.registry.registry import Registry
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 LOOSE = "keep_classes: true\nmax_drop: 0.01\nmax_class_drop: 0.05\nsize_mib: 100\n"
 
 

@@ -25,7 +25,7 @@ from launch.registry.registry import Registry
 from launch.workspace import FakeWorkspace
 
 mlflow = pytest.importorskip("mlflow")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 NAME = "main.default.digits"
 

@@ -17,6 +17,8 @@ import pytest
 
 from launch.local.process import environments
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 pytest.importorskip("optuna")
 TINY = [
     "task=classification",

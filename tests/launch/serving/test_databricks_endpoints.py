@@ -19,7 +19,7 @@ from launch.serving.types import EndpointError, EndpointState, RequestRefused
 from launch.workspace import FakeWorkspace
 from panel_app.pages.playground.asking import reply
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 MODEL = "main.default.parts"
 
 

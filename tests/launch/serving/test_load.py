@@ -15,7 +15,7 @@ from launch.serving.local.endpoints import LocalEndpoints
 from launch.serving.local.requests_log import traffic
 from launch.serving.types import EndpointError, EndpointState, RequestRefused
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 _CALLERS = 8
 
 

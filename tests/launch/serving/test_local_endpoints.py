@@ -22,7 +22,7 @@ from launch.serving.scoring import left_over
 from launch.serving.smoke import smoke
 from launch.serving.types import EndpointError, EndpointState, RequestRefused
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 READY = EndpointState.READY
 
 

@@ -13,7 +13,7 @@ from databricks.sdk.service.ml import ExperimentAccessControlRequest, Experiment
 from launch.workspace import FakeWorkspace
 
 mlflow = pytest.importorskip("mlflow")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 @pytest.fixture

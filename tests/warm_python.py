@@ -1,8 +1,9 @@
 """A Python that has imported torch already: what is started with it is forked, not started anew.
 
 Each process of a model's life imports the same libraries for seconds, and does its own work in a second.
-`start` gives an executable in the place of `sys.executable`. Our own code is imported by each process itself,
-from where its PYTHONPATH says: of a node from the wheel that was delivered.
+`start` gives an executable in the place of `sys.executable`; the fixture `warm` puts it there. Our own code
+is imported by each process itself, from where its PYTHONPATH says: of a node from the wheel that was
+delivered. What is forked has the environment that it was given, for those too that look into /proc.
 
     warm_python.py serve <socket> <executable>     the process that is forked, started by `start`
     <executable> -m module ...                     asks it, and stands for the forked process
@@ -13,6 +14,8 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import ctypes
+import fcntl
 import gc
 import importlib
 import io
@@ -38,21 +41,37 @@ LIBRARIES = (
     "pyarrow.parquet", "cv2", "PIL.Image", "pycocotools.cocoeval", "hydra", "omegaconf", "mlflow",
     "mlflow.pyfunc", "mlflow.tracking", "mlflow.models", "mlflow.pyfunc.scoring_server",
     "mlflow.server", "mlflow.server.fastapi_app", "mlflow.store.tracking.sqlalchemy_store",
+    "transformers.models.auto.processing_auto", "transformers.models.vit.modeling_vit",
+    "transformers.models.d_fine.modeling_d_fine", "sklearn.datasets", "alembic.command",
     "databricks.sdk", "uvicorn", "fastapi", "psutil", "albumentations",
 )  # fmt: skip
 """What at least one of the processes imports; one that is not installed is left out."""
 
+_ROOM = 60_000
+"""Bytes for the words and the environment of what is forked, on top of what the tests' own has."""
+
+_MOST_FDS = 64
+
 _CLIENT = """#!{python} -IS
-import array, json, os, signal, socket, sys
+import array, ctypes, json, os, signal, socket, sys
 words = sys.argv[1:]
 if "-c" in words[:2] or "-I" in words[:2]:
     os.execv("{python}", ["{python}", *words])
+fds = sorted(int(one) for one in os.listdir("/proc/self/fd"))
+fds = [one for one in fds if one < 3 or os.path.exists(f"/proc/self/fd/{{one}}")]
 held = socket.socket(socket.AF_UNIX)
 held.connect("{socket}")
-asked = json.dumps({{"words": words, "environment": dict(os.environ), "cwd": os.getcwd()}}).encode()
-fds = array.array("i", [0, 1, 2]).tobytes()
-held.sendmsg([len(asked).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+asked = {{"words": words, "environment": dict(os.environ), "cwd": os.getcwd(), "fds": fds}}
+asked = json.dumps(asked).encode()
+sent = array.array("i", fds).tobytes()
+# A run's processes are found by their words and environment: this one is none.
+fields = open("/proc/self/stat").read().rpartition(")")[2].split()
+ctypes.memset(int(fields[45]), 0, int(fields[48]) - int(fields[45]))
+held.sendmsg([len(asked).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, sent)])
 held.sendall(asked)
+for one in fds:  # a lock is let go when the process lets it go
+    if one > 2 and one != held.fileno():
+        os.close(one)
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda got, _: held.send(bytes([got])))
 said = held.recv(4)
@@ -70,14 +89,18 @@ def start(folder: Path) -> Iterator[Path]:
     address, client = folder / "warm.sock", folder / "warm-python"
     client.write_text(_CLIENT.format(python=sys.executable, socket=address))
     client.chmod(0o755)
-    words = [sys.executable, __file__, "serve", str(address), str(client)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as server:
+    words = [sys.executable, __file__, "serve", str(address), str(client), " " * _ROOM]
+    environment = {**os.environ, "ROOM": " " * _ROOM}
+    with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment) as server:
         until = time.monotonic() + 120
         while not address.exists():
             assert server.poll() is None
             assert time.monotonic() < until
             time.sleep(0.05)
-        yield client
+        try:
+            yield client
+        finally:
+            server.kill()
 
 
 def serve(address: str, client: str) -> NoReturn:
@@ -130,7 +153,8 @@ def _import_libraries() -> None:
 
 
 def _request(asker: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    size, ancillary, _, _ = asker.recvmsg(4, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+    room = socket.CMSG_SPACE(_MOST_FDS * array.array("i").itemsize)
+    size, ancillary, _, _ = asker.recvmsg(4, room)
     if len(size) < 4:
         return None, []
     descriptors = array.array("i")
@@ -157,7 +181,10 @@ def _become(
 ) -> NoReturn:
     """Be the process that was asked for."""
     os.setsid()
-    for at, descriptor in enumerate(descriptors):
+    # Out of the way of the numbers that the files have in it: a lock is handed over by its number.
+    asker = socket.socket(fileno=_moved(asker.detach()))
+    moved = [_moved(descriptor) for descriptor in descriptors]
+    for at, descriptor in zip(request["fds"], moved, strict=True):
         os.dup2(descriptor, at)
         os.close(descriptor)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
@@ -166,6 +193,8 @@ def _become(
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    _show([client, *request["words"]], 45)
+    _show([f"{key}={value}" for key, value in os.environ.items()], 47)
     for name, at in (("stdout", 1), ("stderr", 2)):
         raw = io.FileIO(at, "w", closefd=False)
         text = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", write_through=True)
@@ -184,6 +213,20 @@ def _become(
         _run(lambda: runpy.run_module(words[1], run_name="__main__", alter_sys=True))
     sys.argv, sys.path[:] = words, here
     _run(lambda: runpy.run_path(words[0], run_name="__main__"))
+
+
+def _moved(descriptor: int) -> int:
+    number = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 1000)
+    os.close(descriptor)
+    return number
+
+
+def _show(words: list[str], field: int) -> None:
+    """Write them to where the system reads /proc/<pid>/cmdline (45) or environ (47)."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[field]), int(fields[field + 1])
+    shown = b"".join(os.fsencode(word) + b"\0" for word in words)
+    ctypes.memmove(start, shown.ljust(end - start, b"\0")[: end - start], end - start)
 
 
 def _run(program: Callable[[], object]) -> NoReturn:

@@ -21,6 +21,7 @@ os.environ.setdefault("BOKEH_RESOURCES", "inline")
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.settings import settings
 from panel_material_ui.theme import MaterialDesign
 
 from cvcore.errors import LakesightError
@@ -197,5 +198,7 @@ def services() -> Services:
 def _load() -> None:
     """Load Panel into the notebook, once for each output that needs it; all from this package."""
     inline_styles()
+    # Whatever BOKEH_RESOURCES says: it is meant for servers.
+    settings.resources = "inline"
     raw_css = [] if STYLE in pn.config.raw_css else [STYLE]
     pn.extension("tabulator", "codeeditor", inline=True, design=MaterialDesign, raw_css=raw_css)

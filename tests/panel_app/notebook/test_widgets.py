@@ -19,7 +19,7 @@ def lab(ledger, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("lab")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKESIGHT_STATE_DIR", str(folder / "state"))
-        lab = JupyterLab(folder, MLFLOW_TRACKING_URI=ledger[0])
+        lab = JupyterLab(folder, MLFLOW_TRACKING_URI=ledger[0], BOKEH_RESOURCES="server")
         yield lab
         for run in Ledger(ledger[0]).runs():
             get_launcher("local").cancel(run.handle)

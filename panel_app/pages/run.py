@@ -200,6 +200,8 @@ class RunPage:
         _set(self.tiles, tiles({**details.run.metrics, **newest}))
         text = results(details.run.metrics, one.metric)
         _set(self.results, text or "Figures come with the first evaluation.")
+        # What `lakesight train` wrote went to where it was started.
+        self.download.visible = details.run.is_submitted
         self.actions.show(details)
         self.params.show(details.run)
         told = feed.fault or feed.output.fault if self.section.value == "output" else feed.fault

@@ -25,7 +25,10 @@ export function render({model, el, view}) {
     Object.assign(kept, {hidden, shapes, names, fill})
     for (const cell of state.cells.values()) draw(cell)
     drawLarge()
+    offer()
   }
+  // What would change nothing now is off.
+  let offer = () => {}
   const check = (text, value, change) => {
     const row = make("label", "row"), box = make("input")
     box.type = "checkbox"
@@ -47,6 +50,7 @@ export function render({model, el, view}) {
       row.append(make("span", "", "Opacity"), range)
       switches.append(row)
     }
+    const [shapesBox, ...others] = switches.querySelectorAll("input")
     const both = make("div", "both"), all = make("button", "", "All"), none = make("button", "", "None")
     const set = (on) => {
       state.hidden = new Set(on ? [] : [-1, ...model.labels.keys()])
@@ -85,6 +89,12 @@ export function render({model, el, view}) {
       legend.append(find)
     }
     legend.append(classes)
+    offer = () => {
+      for (const box of [...others, ...boxes]) box.disabled = !shapesBox.checked
+      all.disabled = !shapesBox.checked || boxes.every((box) => box.checked)
+      none.disabled = !shapesBox.checked || !boxes.some((box) => box.checked)
+    }
+    offer()
   }
 
   // ---- drawing: one way for thumbnails and the large view

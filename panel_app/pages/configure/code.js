@@ -10,6 +10,9 @@ export function render({model}) {
   button.type = "button"
   button.textContent = "Copy"
   button.setAttribute("aria-label", `Copy ${model.label}`)
+  const said = document.createElement("span")
+  said.className = "said"
+  said.setAttribute("role", "status")
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(model.text)
@@ -23,7 +26,11 @@ export function render({model}) {
       area.remove()
     }
     button.textContent = "Copied"
-    setTimeout(() => { button.textContent = "Copy" }, 1500)
+    said.textContent = `${model.label} copied`
+    setTimeout(() => {
+      button.textContent = "Copy"
+      said.textContent = ""
+    }, 1500)
   })
   function show() {
     pre.className = model.language
@@ -39,7 +46,7 @@ export function render({model}) {
     }))
   }
   model.on(["text", "language", "height_px"], show)
-  root.append(pre, button)
+  root.append(pre, button, said)
   show()
   return root
 }

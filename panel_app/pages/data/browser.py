@@ -15,6 +15,7 @@ from panel_app.data import volumes
 from panel_app.data.sets import DataSets
 from panel_app.identity import no_token
 from panel_app.pages.base import notice
+from panel_app.safe import safe
 from panel_app.views.ready import Ready
 
 _VOLUMES = "/Volumes"
@@ -41,6 +42,8 @@ class Browser:
         self.up = pmui.Button(label="One folder up", icon="arrow_upward", variant="outlined")
         self.words = pn.Column(sizing_mode="stretch_width")
         self.list = pmui.MenuList(items=[], dense=True, sizing_mode="stretch_width")
+        # What lies in the folder says whether it is the right one; only folders can be gone into.
+        self.files = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 16, 10, 16))
         self.use = pmui.Button(label="Use this folder", variant="contained")
         cancel = pmui.Button(label="Cancel", variant="text")
         self.view = pmui.Dialog(
@@ -49,6 +52,7 @@ class Browser:
                 self.words,
                 pn.Column(
                     self.list,
+                    self.files,
                     sizing_mode="stretch_width",
                     height=380,
                     scroll=True,
@@ -98,19 +102,17 @@ class Browser:
             self.where.value = shown
             self.up.disabled = parent is None
             self.use.disabled = not shown
-            items: list[dict[str, Any]] = [
+            self.list.items = [
                 {"label": name, "icon": "folder", "path": full} for name, full in folders[:_SHOWN]
             ]
-            items += [
-                {"label": name, "icon": "insert_drive_file", "path": ""}
-                for name in files[: max(0, _SHOWN - len(items))]
-            ]
-            self.list.items = items
-            more = len(folders) + len(files) - len(items)
+            seen = files[: max(0, _SHOWN - len(folders))]
+            self.files.object = _files(seen)
+            num_shown = len(self.list.items) + len(seen)
+            more = len(folders) + len(files) - num_shown
             if more > 0:
                 text = "Type the rest of the path to get to one of them."
                 self.words.objects = [notice(f"{more:,} more are not shown", text)]
-            elif not items:
+            elif not num_shown:
                 self.words.objects = [notice("This folder is empty", "Go one folder up.")]
 
     def _read(self, path: str) -> tuple[str, str | None, list[tuple[str, str]], list[str]]:
@@ -144,3 +146,11 @@ class Browser:
     def _chosen(self, _event: Any) -> None:
         self.view.open = False
         self._picked(self._path)
+
+
+def _files(names: list[str]) -> str:
+    rows = "".join(
+        f'<li style="padding:3px 0;overflow-wrap:anywhere">{safe(one)}</li>' for one in names
+    )
+    style = "list-style:none;margin:0;padding:0;font-size:13.5px;opacity:.76"
+    return f'<ul aria-label="Files" style="{style}">{rows}</ul>' if names else ""

@@ -44,7 +44,7 @@ export function render({model, view}) {
         slider.oninput = () => { number.value = Number(slider.value).toFixed(3); say({set: k, to: Number(slider.value)}) }
         number.oninput = () => {
           const value = Number(number.value), good = number.value !== "" && value >= 0 && value <= 1
-          number.toggleAttribute("aria-invalid", !good)
+          number.setAttribute("aria-invalid", String(!good))
           number.title = good ? "" : "a score: a number from 0 to 1"
           if (good) { slider.value = value; say({set: k, to: value}) }
         }

@@ -54,6 +54,7 @@ class ThresholdStudio:
         self.study: Study | None = None
         self.folder: Path | None = None
         self.now: list[float] = []
+        self._kept: list[float] = []
         self.sliders = Sliders(sizing_mode="stretch_width", margin=(8, 10))
         self.sliders.moved = self._moved
         self.words = pn.Column(sizing_mode="stretch_width")
@@ -100,7 +101,7 @@ class ThresholdStudio:
             return
         for one in (self.save, self.best, self.saved, self.every):
             one.visible = True
-        self.save.disabled = self.saved.disabled = folder is None
+        self.save.disabled = folder is None
         self.words.objects = (
             []
             if folder is not None
@@ -111,7 +112,7 @@ class ThresholdStudio:
                 )
             ]
         )
-        self._set(await asyncio.to_thread(self._known))
+        await self._as_saved(None)
 
     def close(self) -> None:
         """Let go of the sliders."""
@@ -140,6 +141,9 @@ class ThresholdStudio:
         ]
         rows.append({"name": "all classes", "threshold": None, "counts": _figures(total(counted))})
         self.sliders.rows = rows
+        # What would change nothing now is off.
+        self.best.disabled = self.now == list(study.thresholds)
+        self.saved.disabled = self.folder is None or self.now == self._kept
 
     def _moved(self, message: dict[str, Any]) -> None:
         study = self.study
@@ -164,7 +168,8 @@ class ThresholdStudio:
             self._set([wanted] * len(self.now))
 
     async def _as_saved(self, _: Any) -> None:
-        self._set(await asyncio.to_thread(self._known))
+        self._kept = await asyncio.to_thread(self._known)
+        self._set(list(self._kept))
 
     async def _save(self, _: Any) -> None:
         study, folder = self.study, self.folder
@@ -177,6 +182,8 @@ class ThresholdStudio:
             self.words.objects = [notice("The thresholds can't be saved", str(error), "error")]
             return
         self.words.objects = []
+        self._kept = list(chosen.values())
+        self.saved.disabled = self.now == self._kept
         self.context.tell(
             "Saved. New predictions use them; versions and endpoints made before keep theirs.",
             "success",

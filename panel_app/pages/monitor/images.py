@@ -44,7 +44,7 @@ class Images:
         )
         # Not the kit's field for numbers: its two buttons have no name for a screen reader.
         self.count: Any = pmui.Select(
-            label="Images", options=[10, 20, 50, 100, 200, 500], value=50, width=110, size="small"
+            label="How many", options=[10, 20, 50, 100, 200, 500], value=50, width=110, size="small"
         )
         self.folder: Any = pmui.TextInput(label="New folder", width=380, size="small")
         self.export = Action(self._pressed, label="Export the hardest", sizing_mode="fixed")

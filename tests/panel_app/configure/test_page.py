@@ -15,7 +15,7 @@ from launch.launchers import get_launcher
 from launch.ledger import Ledger
 from tests.panel_app.conftest import Server, filled
 
-pytestmark = [pytest.mark.ui, pytest.mark.slow]
+pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 LAUNCH = re.compile("^Launch")
 TINY = "task=classification data.num_train=40 data.num_val=10 data.num_test=10 trainer.max_steps=1"
@@ -153,7 +153,8 @@ def test_the_command_is_copied_and_the_data_are_explored(page, app) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened(page, app, f"{TINY} data=image_folder")
     page.get_by_role("button", name="Copy the command").click()
-    page.get_by_text("Copied").wait_for()
+    page.get_by_text("Copied", exact=True).wait_for()
+    page.get_by_role("status").get_by_text("the command copied").wait_for(state="attached")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("lakesight submit task=classification data=image_folder")
     page.get_by_role("tab", name="Data").click()

@@ -1,4 +1,4 @@
-"""A ledger with two detectors of random weights whose answers are the truth with mistakes in it."""
+"""A ledger of models of random weights whose answers are the truth with mistakes in it."""
 
 import contextlib
 import io
@@ -39,11 +39,10 @@ class Trained:
     runs: dict[str, Path]
 
 
-def saved(run_dir: Path, cache_dir: Path, seed: int) -> None:
-    """Write a run's folder with a detector of random weights."""
+def saved(run_dir: Path, cache_dir: Path, seed: int, kind: str) -> None:
+    """Write a run's folder with a model of random weights."""
     overrides = [
-        "task=detection",
-        "model=detection/d_fine_micro",
+        f"task={kind}",
         "data.num_train=10",
         f"data.num_val={NUM_IMAGES}",
         "data.num_test=10",
@@ -54,42 +53,59 @@ def saved(run_dir: Path, cache_dir: Path, seed: int) -> None:
     config = load(overrides)
     data = prepare(config)
     torch.manual_seed(seed)
-    task = get_task("detection", config.model, config.task)
+    task = get_task(kind, config.model, config.task)
     model, processor = task.load(config.model, data.labels)
     what = artifact.of_run(config, data.labels, data.fingerprint)
     artifact.save(run_dir / "best", what, model.eval(), processor)
     write_overrides(run_dir, overrides)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Trained:
-    folder = tmp_path_factory.mktemp("evaluate")
-    uri = f"sqlite:///{folder}/mlruns.db"
-    client = MlflowClient(uri)
-    experiment = client.create_experiment("digits", artifact_location=f"{folder}/artifacts")
-    ids, runs = {}, {}
-    task_of = get_task
+def add(trained: Trained, cache_dir: Path, title: str, kind: str, *, own: bool = False) -> str:
+    """Make a run and evaluate its model; return the run's id.
+
+    Args:
+        trained: to which it is added.
+        cache_dir: of data.
+        title: of the run.
+        kind: of task.
+        own: the answers are the model's own; otherwise the truth with mistakes.
+    """
+    client, number = MlflowClient(trained.uri), len(trained.ids)
+    run_dir = trained.folder / "runs" / str(number)
+    saved(run_dir, cache_dir, number, kind)
+    experiment = client.get_experiment_by_name("digits").experiment_id
+    run = client.create_run(experiment, run_name=title, tags={"lakesight.folder": str(run_dir)})
+    run_id = run.info.run_id
+    trained.ids[title], trained.runs[title] = run_id, run_dir
+    metric = load([f"task={kind}"]).task.metric
+    client.log_param(run_id, "task.kind", kind)
+    client.log_param(run_id, "task.metric", metric)
+    client.log_metric(run_id, f"best/{metric}", 0.5)
+    client.set_terminated(run_id)
+    remember(run_dir, RunIdentity(run_id, trained.uri))
+    num_labels, task_of = len(artifact.read(run_dir / "best").labels), get_task
 
     def mistaken(*args):
         task = task_of(*args)
-        task.predict = lambda _, truths: [with_mistakes(truth, 10) for truth in truths]
+        task.predict = lambda _, truths: [with_mistakes(truth, num_labels) for truth in truths]
         return task
 
-    for number, title in enumerate(("own", NASTY)):
-        run_dir = folder / "runs" / str(number)
-        saved(run_dir, cache_dir, number)
-        run = client.create_run(experiment, run_name=title, tags={"lakesight.folder": str(run_dir)})
-        ids[title], runs[title] = run.info.run_id, run_dir
-        client.log_param(ids[title], "task.kind", "detection")
-        client.log_param(ids[title], "task.metric", "AP")
-        client.log_metric(ids[title], "best/AP", 0.5)
-        client.set_terminated(ids[title])
-        remember(run_dir, RunIdentity(ids[title], uri))
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
-            if title == NASTY:
-                patch.setattr("cvcore.evaluate.saved.get_task", mistaken)
-            assert main(["evaluate", str(run_dir)]) == 0
-    return Trained(uri, folder, ids, runs)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        if not own:
+            patch.setattr("cvcore.evaluate.saved.get_task", mistaken)
+        assert main(["evaluate", str(run_dir)]) == 0
+    return run_id
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Trained:
+    folder = tmp_path_factory.mktemp("evaluate")
+    trained = Trained(f"sqlite:///{folder}/mlruns.db", folder, {}, {})
+    client = MlflowClient(trained.uri)
+    client.create_experiment("digits", artifact_location=f"{folder}/artifacts")
+    for title in ("own", NASTY):
+        add(trained, cache_dir, title, "detection", own=title == "own")
+    return trained
 
 
 @pytest.fixture(scope="module")

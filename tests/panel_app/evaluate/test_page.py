@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,9 +16,10 @@ from cvcore.evaluate import errors, kept, lines
 from cvcore.evaluate import truths as truth_file
 from cvcore.serve.predictor import Predictor
 from tests.panel_app.conftest import NASTY, pictured, seen
-from tests.panel_app.evaluate.conftest import NUM_IMAGES
+from tests.panel_app.evaluate.conftest import NUM_IMAGES, add
+from tests.panel_app.walker import require_effects
 
-pytestmark = [pytest.mark.ui, pytest.mark.slow]
+pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
 
@@ -120,6 +122,53 @@ def test_thresholds_are_counted_saved_and_obeyed(page, trained, evaluate_server)
         assert set(saved.values()) == {float(value)}
         (answer,) = Predictor.load(run_dir / "best").answers([ref])
         assert (answer["objects"] == []) is is_silent
+
+
+PAINTED = """(canvas) => {
+  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+  let hash = 0, painted = 0
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3]) painted++
+    hash = (hash * 31 + data[i] + 7 * data[i + 1] + 13 * data[i + 3]) | 0
+  }
+  return painted > 40 && hash
+}"""
+
+
+def drawn(page, former: int = 0) -> int:
+    """Wait until something else than before is drawn over the first image; a number for it."""
+    canvas, until = page.locator("button.cell canvas").first, time.monotonic() + 30
+    while time.monotonic() < until:
+        if (now := canvas.evaluate(PAINTED)) not in (False, former):
+            return now
+        page.wait_for_timeout(50)
+    pytest.fail("nothing else is drawn over the image")
+
+
+@pytest.mark.parametrize("kind", ["instance_segmentation", "panoptic_segmentation"])
+def test_masks_are_drawn_and_counted(page, trained, evaluate_server, cache_dir, kind) -> None:
+    run_id = add(trained, cache_dir, kind, kind)
+    report = json.loads((trained.runs[kind] / "report" / "val" / "report.json").read_text())
+    figure = "PQ" if kind == "panoptic_segmentation" else "AP"
+    assert 0 < report["metrics"][figure]["value"] < 1
+    page.goto(f"{evaluate_server.url}?{urlencode({'page': 'evaluate', 'run': run_id})}")
+    seen(page, "All figures")
+    row = page.get_by_role("row", name=re.compile(rf"^{figure}\b")).first
+    expect(row).to_contain_text(f"{report['metrics'][figure]['value']:.3f}")
+    section(page, "Images")
+    pictured(page, page, "button.cell img")
+    mistakes = drawn(page)
+    if kind == "panoptic_segmentation":
+        page.get_by_role("combobox", name="Draw").click()
+        page.locator("li", has_text="Truth").click()
+        drawn(page, mistakes)
+    page.locator("button.cell").first.click()
+    seen(page, "Image id")
+
+
+def test_every_control_has_an_effect(page, trained, evaluate_server) -> None:
+    values = {"page": "evaluate", "run": trained.ids[NASTY]}
+    require_effects(page, evaluate_server.url, values, "All figures")
 
 
 def test_two_models_and_an_evaluation_from_the_page(page, trained, evaluate_server) -> None:

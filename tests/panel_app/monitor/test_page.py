@@ -25,8 +25,9 @@ from launch.serving.local.requests_log import Request, RequestsLog
 from launch.serving.models import ModelRef
 from tests.panel_app.conftest import NASTY, Server, seen
 from tests.panel_app.test_appearance import CONTRAST, RULES, faults
+from tests.panel_app.walker import require_effects
 
-pytestmark = [pytest.mark.ui, pytest.mark.slow]
+pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 def png(image_HW3: np.ndarray) -> bytes:
@@ -151,6 +152,10 @@ def test_who_did_what_is_searched_and_exported(page, app) -> None:
     seen(page, "Last 30 days")
     seen(page, "without a restart")
     assert page.evaluate("window.pwned") is None
+
+
+def test_every_control_has_an_effect(page, app) -> None:
+    require_effects(page, app.url, {"page": "monitor"}, "requests in the last hour")
 
 
 def test_every_part_can_be_used_without_eyes_or_mouse(page, app) -> None:

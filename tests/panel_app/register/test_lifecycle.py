@@ -10,19 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from launch.registry.promote import promote
 from launch.registry.registry import Registry
 from launch.serving.local.endpoints import LocalEndpoints
-from tests.launch.registry.conftest import maker
+from tests.launch.registry.conftest import maker, version_of
 from tests.panel_app.conftest import NASTY, Server, follow, seen
+from tests.panel_app.walker import require_effects
 
-pytestmark = [pytest.mark.ui, pytest.mark.slow]
+pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 POLICY = "keep_classes: true\nsize_mib: 100\n"
 STRICT = "metrics: {top1: 0.99}\n"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, str]]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, str, Path]]:
     """An app with one finished run, and two policies of the user's own."""
     monkeypatch.setenv("LAKESIGHT_STATE_DIR", str(tmp_path / "state"))
     conf = tmp_path / "conf"
@@ -31,9 +33,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ser
     (conf / "gate" / "hard.yaml").write_text(STRICT)
     monkeypatch.setenv("LAKESIGHT_CONF_PATH", str(conf))
     uri = f"sqlite:///{tmp_path}/mlruns.db"
-    maker(tmp_path)(uri, f"cells {NASTY}".replace("/", ""), value=0.9)
+    run = maker(tmp_path)(uri, f"cells {NASTY}".replace("/", ""), value=0.9)
     server = Server(uri, tmp_path)
-    yield server, uri
+    yield server, uri, run
     server.stop()
     endpoints = LocalEndpoints()
     for one in endpoints.all():
@@ -41,8 +43,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ser
             endpoints.delete(one.name)
 
 
+def roll_back(page, run: Path, uri: str) -> None:
+    """Have another version become champion, and take it back in the page."""
+    registry = Registry(uri)
+    assert version_of(run, uri, "cells") == "2"
+    promote(registry, "cells", "2", policy="lab", by="ann")
+    page.get_by_role("button", name="Roll back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    seen(page, "Version 1 is champion of cells again; it was 2.")
+    assert registry.model("cells").aliases["champion"] == "1"
+
+
 def test_from_a_run_to_an_endpoint_and_away(page, place) -> None:
-    server, uri = place
+    server, uri, run = place
     page.set_default_timeout(90_000)
     page.goto(f"{server.url}?page=register")
     seen(page, "No model is registered yet")
@@ -86,8 +99,19 @@ def test_from_a_run_to_an_endpoint_and_away(page, place) -> None:
     seen(page, "It is the champion now.")
     assert Registry(uri).model("cells").aliases["champion"] == "1"
     page.wait_for_url("**show=gate**")
+    roll_back(page, run, uri)
 
-    page.get_by_role("link", name="Deploy this version").click()
+    follow(page, page="register", model="cells", version="1", show="export")
+    page.get_by_role("textbox", name="Images to compare").fill("1")
+    page.get_by_role("button", name="Export as ONNX").click()
+    seen(page, "the same as the trained model on 1 images")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download cells-1.onnx").click()
+    assert download.value.path().stat().st_size > 1_000
+
+    require_effects(page, server.url, {"page": "register", "model": "cells"}, "Data fingerprint")
+    follow(page, page="register", model="cells", version="1")
+    page.locator('a[href*="word=cells%2F1"]', has_text="Deploy this version").click()
     page.get_by_role("textbox", name="Name of the endpoint").fill("my cells")
     seen(page, "can't be an endpoint's name")
     page.get_by_role("textbox", name="Name of the endpoint").fill("cells")
@@ -100,11 +124,23 @@ def test_from_a_run_to_an_endpoint_and_away(page, place) -> None:
     page.get_by_role("textbox", name="Load test: seconds").fill("1")
     page.get_by_role("button", name="Load test", exact=True).click()
     seen(page, "answers per second with 4 callers")
+    page.get_by_role("textbox", name="Load test: seconds").fill("60")
+    page.get_by_role("button", name="Load test", exact=True).click()
+    page.get_by_role("button", name="Cancel: Load test of cells").click()
+    seen(page, "It was ended before it was done.")
     page.get_by_label("Log of").select_option("service cells-1")
     page.get_by_role("log", name="Log", exact=True).get_by_text("POST /invocations").or_(
         page.get_by_role("log", name="Log", exact=True)
     ).first.wait_for()
     follow(page, page="deploy", endpoint="cells", place="local")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    page.get_by_text("STOPPED", exact=True).first.wait_for()
+    assert page.get_by_role("button", name="Smoke test", exact=True).is_disabled()
+    endpoint = {"page": "deploy", "endpoint": "cells", "place": "local"}
+    require_effects(page, server.url, endpoint, "STOPPED")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text("READY", exact=True).first.wait_for()
     page.get_by_role("button", name="Delete").click()
     yes = page.get_by_role("dialog").get_by_role("button", name="Delete")
     assert yes.is_disabled()

@@ -43,7 +43,7 @@ LIBRARIES = (
     "mlflow.server", "mlflow.server.fastapi_app", "mlflow.store.tracking.sqlalchemy_store",
     "transformers.models.auto.processing_auto", "transformers.models.vit.modeling_vit",
     "transformers.models.d_fine.modeling_d_fine", "sklearn.datasets", "alembic.command",
-    "databricks.sdk", "uvicorn", "fastapi", "psutil", "albumentations",
+    "databricks.sdk", "uvicorn", "fastapi", "psutil", "albumentations", "panel", "panel_material_ui",
 )  # fmt: skip
 """What at least one of the processes imports; one that is not installed is left out."""
 

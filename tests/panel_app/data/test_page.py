@@ -15,7 +15,7 @@ from cvcore.data.readers import open_splits
 from tests.panel_app.conftest import NASTY, pictured
 from tests.panel_app.data.conftest import FEW
 
-pytestmark = [pytest.mark.ui, pytest.mark.slow]
+pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 COLOURED = """canvas => {
   const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)

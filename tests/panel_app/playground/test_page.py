@@ -15,7 +15,7 @@ from launch.serving.local.endpoints import LocalEndpoints
 from tests.panel_app.conftest import Server, seen
 from tests.panel_app.micro import micro_run, png
 
-pytestmark = [pytest.mark.ui, pytest.mark.slow]
+pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from launch.workspace import FakeWorkspace
 from tests.launch.serving.conftest import save_stub
 from tests.panel_app.conftest import Server, follow, seen
 
-pytestmark = [pytest.mark.ui, pytest.mark.slow]
+pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 MODEL = "main.default.parts"
 
 

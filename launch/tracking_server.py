@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from cvcore.metrics.server import opening
 from launch.local import process
 
 log = logging.getLogger(__name__)
@@ -134,8 +135,9 @@ class TrackingServer:
             if self._ended.is_set():
                 raise OSError("the tracking server was ended")
             self._port = _free_port(self._port)
-            self._spawn()
-            self._await()
+            with opening(self._store_uri):
+                self._spawn()
+                self._await()
 
     def _spawn(self) -> None:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]

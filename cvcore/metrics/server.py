@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
 import os
 import re
 import textwrap
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 ENVIRONMENT = {
@@ -18,6 +22,7 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """What MLflow reads from the environment; a value that is set already stays."""
+_SQLITE = "sqlite:///"
 
 
 def client(uri: str) -> Any:
@@ -32,7 +37,27 @@ def client(uri: str) -> Any:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    return MlflowClient(uri)
+    with opening(uri):
+        return MlflowClient(uri)
+
+
+@contextlib.contextmanager
+def opening(uri: str) -> Iterator[None]:
+    """Hold a SQLite ledger while it is opened: one process makes its tables, the others wait.
+
+    MLflow looks whether there are tables and makes them; two first commands at once would both do. The
+    lock is on the folder, so that no file is left; other stores are not held.
+    """
+    folder = Path(uri.removeprefix(_SQLITE)).absolute().parent
+    if not uri.startswith(_SQLITE) or not folder.is_dir():
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def in_words(error: Exception) -> str:

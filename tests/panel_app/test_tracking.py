@@ -65,8 +65,7 @@ def test_the_runs_of_a_folder_have_a_server_whatever_is_killed(
         before = tracking.via()
         [known] = records(state).values()
         process.signal_group(known["server"], signal.SIGKILL)
-        wait_for(lambda: not tracking.server.is_up, 20)
-        wait_for(lambda: tracking.server.is_up)
+        wait_for(lambda: [one["server"] for one in records(state).values()] != [known["server"]])
         assert tracking.via() == before
         assert served.get(run_id).title == "by the app"
         assert tracking.pages() == f"{before}/#"

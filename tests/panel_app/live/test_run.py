@@ -9,7 +9,7 @@ import pytest
 from launch.launchers import get_launcher
 from launch.ledger import Ledger
 from launch.submit import Submitted, Submitter
-from tests.panel_app.conftest import Server
+from tests.panel_app.conftest import Server, seen
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.usefixtures("warm")]
 
@@ -97,7 +97,7 @@ def test_a_run_is_watched_from_its_first_point_to_its_end(page, place) -> None:
     other.get_by_text("mean loss since the last log").wait_for()
     other.close()
     page.get_by_text("SUCCEEDED").wait_for()
-    page.get_by_text("step 16 of 16").first.wait_for()
+    seen(page, "step 16 of 16")
     page.get_by_text("it has done all of its steps").wait_for()
 
     page.get_by_role("button", name="Results").click()

@@ -60,11 +60,11 @@ class ErrandList:
             errands: of this machine.
             kinds: that are shown.
             told: says of one that is done what came of it, and where a link leads ("": nowhere).
-            ended: is called once for each that ends while it is shown; may be a coroutine function.
+            ended: is called once for each that ends after the first look; may be a coroutine function.
         """
         self.errands, self._kinds = errands, kinds
         self._told, self._ended = told, ended
-        self._running: set[str] = set()
+        self._over: set[str] | None = None
         self._hidden: set[str] = set()
         self._tasks = Tasks()
         self.view = ErrandCards(self._act)
@@ -74,8 +74,9 @@ class ErrandList:
         found = await asyncio.to_thread(self.errands.all, *self._kinds)
         now = time.time()
         running = {one.id for one in found if one.state is ErrandState.RUNNING}
-        over = [one for one in found if one.id in self._running - running]
-        self._running = running
+        # One may begin and end between two looks.
+        before, self._over = self._over, {one.id for one in found} - running
+        over = [] if before is None else [one for one in found if one.id in self._over - before]
         shown = [
             one
             for one in found

@@ -7,19 +7,24 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cvcore.cli.exit import exit_code
-from cvcore.evaluate.job import REPORT, EvaluationJob, JobProgress
+from cvcore.evaluate.job import PROGRESS_TAG, REPORT, EvaluationJob, JobProgress
+
+if TYPE_CHECKING:
+    from cvcore.evaluate.report import Report
+    from cvcore.metrics.tracker import Tracker
 
 _SAID_EVERY_S = 5.0
 _WRITTEN_EVERY_S = 0.5
 
 
 class _Teller:
-    """Says how far it is: in the folder often, in the output now and then."""
+    """Says how far it is: in the folder often, in the output and a tag of the run now and then."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, tracker: Tracker | None) -> None:
+        self.folder, self.tracker = folder, tracker
         self._start = time.monotonic()
         self._written = self._said = float("-inf")
 
@@ -35,6 +40,8 @@ class _Teller:
         if now - self._said >= _SAID_EVERY_S or is_last:
             self._said = now
             print(told.line(), flush=True)
+            if self.tracker is not None:
+                self.tracker.tags({PROGRESS_TAG: told.text()})
 
 
 def main(words: list[str]) -> int:
@@ -57,17 +64,18 @@ def main(words: list[str]) -> int:
         from cvcore.evaluate.saved import evaluate_saved
 
         hf_logging.disable_progress_bar()
+        tracker = _tracker(job, folder)
         report = evaluate_saved(
             Path(job.model),
             job.overrides,
             job.split,
             folder / REPORT / job.split,
             job.device or None,
-            tell=_Teller(folder),
+            tell=_Teller(folder, tracker),
             model_name=job.called,
         )
         print(table(report), flush=True)
-        return 0 if _logged(job, folder, report) else 75
+        return 0 if tracker is None or _logged(tracker, job, folder, report) else 75
 
     return exit_code(run)
 
@@ -76,16 +84,15 @@ def _uri(job: EvaluationJob) -> str:
     return job.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
-def _logged(job: EvaluationJob, folder: Path, report: object) -> bool:
-    """Log figures and report to the run's MLflow run; False when the server did not take them."""
-    from cvcore.evaluate.report import Report
+def _tracker(job: EvaluationJob, folder: Path) -> Tracker | None:
     from cvcore.metrics.tracker import Tracker
 
-    assert isinstance(report, Report)
     uri = _uri(job)
-    if not job.run_id or not uri:
-        return True
-    tracker = Tracker(folder, uri, job.run_id)
+    return Tracker(folder, uri, job.run_id) if job.run_id and uri else None
+
+
+def _logged(tracker: Tracker, job: EvaluationJob, folder: Path, report: Report) -> bool:
+    """Log figures and report to the run's MLflow run; False when the server did not take them."""
     tracker.params(
         {
             "task.kind": report.task,

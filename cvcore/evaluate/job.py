@@ -1,7 +1,7 @@
 """What an evaluation that is a run of its own reads, and how far it says it is. Torch-free.
 
 evaluation.json   what is asked for (`EvaluationJob`), written by who submits it
-progress.json     how far it is (`JobProgress`), written by the run
+progress.json     how far it is (`JobProgress`), written by the run; a tag of its MLflow run has it too
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 
 FILE = "evaluation.json"
 PROGRESS = "progress.json"
+PROGRESS_TAG = "lakesight.progress"
+"""Of the MLflow run: what `progress.json` says, for those who can't read the run's folder."""
 REPORT = "report"
 """The report of a split is in `report/<split>` of the run's folder, as a training's."""
 
@@ -83,15 +85,27 @@ class JobProgress:
     def write(self, folder: Path) -> None:
         """Say it in a run's folder."""
         part = folder / f".{PROGRESS}.part"
-        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        part.write_text(self.text(), encoding="utf-8")
         part.replace(folder / PROGRESS)
+
+    def text(self) -> str:
+        """Return it as `parse` reads it."""
+        return json.dumps(asdict(self))
 
     @classmethod
     def read(cls, folder: Path) -> JobProgress | None:
         """Return what a run's folder says; None: nothing yet."""
         try:
-            return cls(**_known(cls, json.loads((folder / PROGRESS).read_text(encoding="utf-8"))))
-        except (OSError, ValueError, TypeError):
+            return cls.parse((folder / PROGRESS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    @classmethod
+    def parse(cls, text: str) -> JobProgress | None:
+        """Return what a text says; None: it says nothing."""
+        try:
+            return cls(**_known(cls, json.loads(text)))
+        except (ValueError, TypeError, AttributeError):
             return None
 
     def line(self) -> str:

@@ -9,8 +9,11 @@
     const box = one.getBoundingClientRect()
     return box.width > 0 && box.height > 0 && one.checkVisibility({checkVisibilityCSS: true})
   }
+  // A page that was left stays in the document, hidden with all that is in it.
+  const away = (one) => !one.checkVisibility() && getComputedStyle(one).display === "none"
   const all = function* (root) {
     for (const one of root.children ?? []) {
+      if (away(one)) continue
       yield one
       if (one.shadowRoot) yield* all(one.shadowRoot)
       yield* all(one)
@@ -143,7 +146,7 @@
         if (one.tagName === "CANVAS" && !is_chart && one.width && one.height && shown(one) && canvases++ < CANVASES) {
           parts.push(drawn(one))
         }
-        if (one.matches(QUIET) || one.dataset?.walk === operated) continue
+        if (one.matches(QUIET) || one.dataset?.walk === operated || away(one)) continue
         if (!one.shadowRoot && !shown(one) && !one.children.length) continue
         for (const {name, value} of one.attributes) {
           if (/^(aria-(?!describedby|labelledby).*|href|src|open|d|points)$/.test(name)) parts.push(value)

@@ -15,7 +15,7 @@ from cvcore.config.overrides import assign, parse, select
 from cvcore.data.records import SPLITS
 from cvcore.errors import LakesightError
 from cvcore.evaluate.configuration import has_own_data
-from cvcore.evaluate.job import JobProgress
+from cvcore.evaluate.job import PROGRESS_TAG, JobProgress
 from launch.base import RunState
 from launch.cancel import cancel as cancel_run
 from launch.evaluation.subject import has_model, subject_of
@@ -223,7 +223,9 @@ class Start:
                 continue
             if status.state.is_final and run.run_id != runs[0].run_id:
                 continue  # an old failure is in History
+            # The folder of a run elsewhere can't be read; its tag is some seconds old.
             progress = JobProgress.read(Path(run.tags.get(FOLDER, "")))
+            progress = progress or JobProgress.parse(run.tags.get(PROGRESS_TAG, ""))
             found.append((run.run_id, run.title, status.state, status.reason, progress, run))
         return found
 
@@ -261,7 +263,7 @@ def _text(
     run_id: str, title: str, state: RunState, reason: str, progress: Any, run: LedgerRun
 ) -> str:
     said, bar = reason, ""
-    if state is RunState.RUNNING and run.handle.launcher != HERE:
+    if state is RunState.RUNNING and run.handle.launcher != HERE and progress is None:
         said = "runs on Databricks; its page has the log"
     elif state is RunState.RUNNING:
         said = "loads the model" if progress is None or not progress.done else progress.line()

@@ -17,6 +17,7 @@ import pytest
 from databricks.sdk.service.catalog import VolumeType
 
 from cvcore.config.schema.data import TASKS
+from cvcore.evaluate.job import PROGRESS_TAG, JobProgress
 from launch.evaluation.submit import EVALUATION, SOURCE
 from launch.ledger import Ledger
 from launch.workspace import FakeWorkspace, Timing
@@ -70,6 +71,9 @@ def test_from_a_configuration_to_a_watched_endpoint(
     ledger = Ledger("databricks")
     trained, (evaluation, *_) = ledger.find(kind), ledger.runs(kind=EVALUATION)
     assert (evaluation.tags[SOURCE], evaluation.mlflow_status) == (trained.run_id, "FINISHED")
+    progress = JobProgress.parse(evaluation.tags[PROGRESS_TAG])
+    assert progress is not None
+    assert (progress.done, progress.total) == (10, 10)
     report = ledger.client.list_artifacts(evaluation.run_id, "report/test")
     assert {"report/test/report.json", "report/test/state.npz"} <= {one.path for one in report}
     figures = {key for key in trained.metrics if key.startswith("test/")}

@@ -10,14 +10,11 @@ import asyncio
 import base64
 import getpass
 import logging
-import os
 import secrets
 import shlex
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-
-os.environ.setdefault("BOKEH_RESOURCES", "inline")
 
 import panel as pn
 import panel_material_ui as pmui

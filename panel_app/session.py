@@ -122,6 +122,10 @@ class Session:
             dark_theme=dark,
             meta_apple_touch_icon=None,
         )
+        notes = cast("Any", pn.state.notifications)
+        if notes is not None:
+            # The kit's notes paint the body too: without the theme, with the kit's own colours.
+            notes.theme_config = theme.mui()
         self._mark(PAGES.get(wanted.get("page", ENTRIES[0].key)))
         self.router.param.watch(self._moved, "went")
         self.page.param.watch(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import logging
+import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 
@@ -84,7 +88,8 @@ def export(
     model, _ = task.load(described.model, described.labels)
     graph = Graph(model.eval().float(), described.model, task.head).eval()
     images = pixels(refs, described)
-    with tempfile.TemporaryDirectory(prefix="lakesight-onnx-", dir=file.parent) as temporary:
+    _remove_left(file)
+    with tempfile.TemporaryDirectory(prefix=_begun(file, os.getpid()), dir=file.parent) as temporary:
         part = Path(temporary) / file.name
         say("writing the graph")
         batch = _write(graph, images, part, described)
@@ -102,6 +107,19 @@ def export(
             )
         part.replace(file)
     return Exported(file, file.stat().st_size / MIB, OPSET, batch, len(images), tolerance, found)
+
+
+def _begun(file: Path, process: int | str) -> str:
+    """Return how the folder of a file that is being written begins: hidden, and who writes it."""
+    return f".{file.name}.part-{process}-"
+
+
+def _remove_left(file: Path) -> None:
+    """Remove what exports to the same file left that were killed."""
+    for folder in file.parent.glob(glob.escape(_begun(file, "")[:-1]) + "*"):
+        process = folder.name.split("-")[-2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def require_packages() -> None:

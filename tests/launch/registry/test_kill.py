@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cvcore.cli.main import main
 from launch.local import process
 from launch.registry import shelf
 from launch.registry.errors import RegistryError
@@ -130,3 +131,31 @@ def test_a_killed_promotion_leaves_a_champion_that_can_go_back(
     assert registry.model("digits").aliases == {"champion": "3"}
     assert rollback(registry, "digits").after == "2"
     assert rollback(registry, "digits").after == "1"
+
+
+def test_a_killed_export_leaves_no_file_and_nothing_beside_the_next_one(
+    make_run, ledger_uri: str, tmp_path: Path, state: Path
+) -> None:
+    run, errands = make_run(ledger_uri, "first"), Errands()
+    arguments = {"run": str(run), "tracking_uri": ledger_uri, "file": "a.onnx", "num_images": 1}
+    words = {"subject": "digits", "title": "t", "command": "c", "user": "ada"}
+
+    # The errand alone: what it had started ends too, and takes away what it had begun.
+    first = errands.start("export", arguments, **words)
+    errand = psutil.Process(process.pid_of(ErrandFiles(errands.root / first).process))
+    until(lambda: [*(errands.root / first).glob(".a.onnx.part-*")])
+    [child] = errand.children()
+    errand.send_signal(signal.SIGKILL)
+    until(lambda: errands.get(first).state is not ErrandState.RUNNING)
+    assert errands.get(first).state is ErrandState.LOST
+    child.wait(60)
+    assert not [*(errands.root / first).glob("*a.onnx*")]
+
+    # The process that writes, when the graph is there and nobody knows yet whether it is right.
+    export = ("cvcore.serve.onnx_export.export", "compare", "cvcore.serve.onnx_export.__main__")
+    file = tmp_path / "a.onnx"
+    killed_in(*export, str(run / "best"), str(file), "--images", "1")
+    [left] = tmp_path.glob("*a.onnx*")
+    assert left.name.startswith(".a.onnx.part-")
+    assert main(["export", str(run), "--onnx", str(file), "--images", "1"]) == 0
+    assert [*tmp_path.glob("*a.onnx*")] == [file]

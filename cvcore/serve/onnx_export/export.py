@@ -89,7 +89,9 @@ def export(
     graph = Graph(model.eval().float(), described.model, task.head).eval()
     images = pixels(refs, described)
     _remove_left(file)
-    with tempfile.TemporaryDirectory(prefix=_begun(file, os.getpid()), dir=file.parent) as temporary:
+    with tempfile.TemporaryDirectory(
+        prefix=_begun(file, os.getpid()), dir=file.parent
+    ) as temporary:
         part = Path(temporary) / file.name
         say("writing the graph")
         batch = _write(graph, images, part, described)

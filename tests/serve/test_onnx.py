@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from cvcore.data.records import ImageRef
 from cvcore.errors import DataError, ModelError
@@ -58,6 +60,32 @@ def test_a_file_is_written_only_if_it_answers_as_the_model(
     for scores_K, answer in zip(scores_BK, predictor.answers(refs, 0.0), strict=True):
         best = answer["classes"][0]
         assert scores_K.max() == pytest.approx(best["score"], abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["semantic_segmentation", "panoptic_segmentation"])
+def test_masks_are_the_models_at_any_number_of_images(
+    kind: str, saved: Callable[[str], Path], refs: list[ImageRef], tmp_path: Path
+) -> None:
+    done = export(saved(kind), tmp_path / "model.onnx", refs)
+    assert done.batch == 0
+    assert max(one.relative for one in done.differences) < 1e-5
+
+
+@pytest.mark.slow
+def test_the_boxes_of_d_fine_are_the_models(
+    saved: Callable[[str], Path], refs: list[ImageRef], tmp_path: Path
+) -> None:
+    folder = tmp_path / "detector"
+    shutil.copytree(saved("detection"), folder)
+    weights = folder / "model.safetensors"
+    # Random weights find all places of noise equally good, so that a rounding chooses other queries.
+    named = load_file(weights)
+    named["model.enc_score_head.weight"] *= 1000
+    save_file(named, weights, metadata={"format": "pt"})
+    done = export(folder, tmp_path / "model.onnx", refs)
+    assert [one.output for one in done.differences] == ["logits", "pred_boxes"]
+    assert max(one.relative for one in done.differences) < 1e-5
 
 
 def test_what_is_missing_is_said_in_words(

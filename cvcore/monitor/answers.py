@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cvcore.data.records import Rle
+
 
 @dataclass(frozen=True)
 class Said:
@@ -17,12 +19,15 @@ class Said:
         score: 0..1; None where the task has none.
         box: (x1, y1, x2, y2), pixels; None where the task has none.
         weight: share of the image's pixels (semantic segmentation); else 1.
+        mask: where it is, at the size of the picture that is kept; None where the task has none, or
+            no picture is kept.
     """
 
     label: str
     score: float | None = None
     box: tuple[float, float, float, float] | None = None
     weight: float = 1.0
+    mask: Rle | None = None
 
     def box_side(self, size_hw: tuple[int, int]) -> float | None:
         """Return the square root of the box's share of the image, 0..1; None without a box."""

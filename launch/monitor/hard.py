@@ -1,22 +1,22 @@
 """Hard images: those a model was least sure of, or unlike its training, as a data set with pre-labels.
 
-A person corrects the labels; then it is the data of the next run. Objects become COCO (boxes; masks are not
-recorded), a classification becomes one folder per class.
+A person corrects the labels; then it is the data of the next run, in the standard layout of its task.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from cvcore.config.overrides import assign, select
+from cvcore.config.overrides import select
+from cvcore.data import convert
 from cvcore.data.labels import LabelSpace
+from cvcore.data.records import Category, ImageRef, ListSplit
 from cvcore.monitor.reference import Reference
 from launch.errors import LaunchError
+from launch.monitor.prelabels import WITH_MASKS, prelabelled
 from launch.monitor.record import Record
 from launch.monitor.store import Store
 
@@ -28,6 +28,7 @@ _UNLIKE = 0.2
 
 _MOST_UNLIKE = 3
 _VAL_EVERY = 5
+_NO_MASKS = " Masks are recorded since this version: ask the endpoint again, or lakesight predict."
 
 
 @dataclass(frozen=True)
@@ -87,29 +88,44 @@ def export(
         folder: must not exist, or be empty.
 
     Raises:
-        LaunchError: the folder is not empty or can't be written, or there are too few images.
+        LaunchError: there are too few images.
+        DataError: the folder is not empty or can't be written, or a class can't be a folder's name.
     """
-    if kind not in ("detection", "instance_segmentation", "classification"):
-        raise LaunchError(
-            f"pre-labels of {kind} need masks, which are not recorded. Predict the pictures again: "
-            "lakesight predict."
-        )
     taken = [one for one in hard if store.picture(one.record.key) is not None]
+    if kind in WITH_MASKS:
+        taken = [one for one in taken if _has_masks(one.record)]
     if len(taken) < 2:
         raise LaunchError(
             f"{len(taken)} recorded picture{'s' if len(taken) != 1 else ''} can't be a data set: at least "
             "two are needed, one to train and one to validate."
+            + (_NO_MASKS if len(taken) < len(hard) and kind in WITH_MASKS else "")
         )
-    if folder.exists() and any(folder.iterdir()):
-        raise LaunchError(f"{folder} is not empty. Name a new folder.")
-    try:
-        write = _write_classes if kind == "classification" else _write_coco
-        count = write(taken, store, labels, folder)
-    except OSError as error:
-        raise LaunchError(f"{folder} can't be written: {error.strerror}.") from error
-    reader = "image_folder" if kind == "classification" else "coco"
-    words = (select("task", kind), select("data", reader), assign("data.root", str(folder)))
-    return Exported(folder, len(taken), count, words)
+    if kind == "semantic_segmentation" and not all(
+        isinstance(i.source_id, int) for i in labels.labels
+    ):
+        # Pixels are numbers.
+        labels = LabelSpace.over(
+            [[Category(one.index, one.name, one.isthing) for one in labels.labels]]
+        )
+    categories = [Category(one.source_id, one.name, one.isthing) for one in labels.labels]
+    splits = {
+        name: ListSplit(
+            name,
+            categories,
+            [
+                prelabelled(
+                    one.record, number, ImageRef(store.picture(one.record.key)), labels, kind
+                )
+                for number, one in enumerate(taken, start=1)
+                if _split(number - 1, len(taken)) == name
+            ],
+        )
+        for name in ("train", "val")
+    }
+    written = convert.export(splits, labels, folder, kind)
+    count = sum(written.num_annotations.values())
+    _write_why(taken, folder)
+    return Exported(folder, len(taken), count, (select("task", kind), *written.overrides))
 
 
 def _hard(record: Record, reference: Reference | None) -> Hard:
@@ -140,72 +156,13 @@ def _split(number: int, count: int) -> str:
     )
 
 
-def _write_coco(hard: Sequence[Hard], store: Store, labels: LabelSpace, folder: Path) -> int:
-    categories = [
-        {"id": number if not isinstance(one.source_id, int) else one.source_id, "name": one.name}
-        for number, one in enumerate(labels.labels)
-    ]
-    ids = {str(one["name"]): one["id"] for one in categories}
-    parts: dict[str, dict[str, list[dict[str, Any]]]] = {
-        name: {"images": [], "annotations": []} for name in ("train", "val")
-    }
-    count = 0
-    for number, one in enumerate(hard):
-        record, name = one.record, _split(number, len(hard))
-        _copy(store, record, folder / name)
-        tall, wide = record.picture_hw
-        parts[name]["images"].append(
-            {"id": number + 1, "file_name": f"{record.key}.jpg", "width": wide, "height": tall}
-        )
-        for said in record.said:
-            if said.box is None or said.label not in ids:
-                continue
-            down, right = tall / record.size_hw[0], wide / record.size_hw[1]
-            x1, x2 = (min(max(v * right, 0.0), float(wide)) for v in said.box[::2])
-            y1, y2 = (min(max(v * down, 0.0), float(tall)) for v in said.box[1::2])
-            if x2 - x1 < 1 or y2 - y1 < 1:
-                continue
-            count += 1
-            box = [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]
-            area = round(box[2] * box[3], 2)
-            parts[name]["annotations"].append(
-                {
-                    "id": count,
-                    "image_id": number + 1,
-                    "category_id": ids[said.label],
-                    "bbox": box,
-                    "area": area,
-                    "iscrowd": 0,
-                    "score": said.score,
-                    "segmentation": _outline(box),
-                }
-            )
-    (folder / "annotations").mkdir(parents=True)
-    for name, part in parts.items():
-        info = {"description": "pre-labels of a model, by Lakesight: a person has not seen them"}
-        text = json.dumps({"info": info, **part, "categories": categories}, ensure_ascii=False)
-        (folder / "annotations" / f"instances_{name}.json").write_text(text, encoding="utf-8")
-    return count
+def _has_masks(record: Record) -> bool:
+    return all(one.mask is not None for one in record.said)
 
 
-def _write_classes(hard: Sequence[Hard], store: Store, labels: LabelSpace, folder: Path) -> int:
-    for number, one in enumerate(hard):
-        split = _split(number, len(hard))
-        label = one.record.said[0].label if one.record.said else labels.names[0]
-        _copy(store, one.record, folder / split / label.replace("/", "_"))
-    for split in ("train", "val"):
-        for name in labels.names:
-            (folder / split / name.replace("/", "_")).mkdir(parents=True, exist_ok=True)
-    return len(hard)
-
-
-def _copy(store: Store, record: Record, folder: Path) -> None:
-    picture = store.picture(record.key)
-    assert picture is not None
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(picture, folder / f"{record.key}.jpg")
-
-
-def _outline(box_xywh: Sequence[float]) -> list[list[float]]:
-    x, y, width, height = box_xywh
-    return [[x, y, x + width, y, x + width, y + height, x, y + height]]
+def _write_why(hard: Sequence[Hard], folder: Path) -> None:
+    """Say of each picture why it is here: whoever corrects begins with the worst."""
+    with (folder / "why.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("image", "hardness", "why"))
+        rows.writerows((f"{one.record.key}.jpg", one.hardness, one.why) for one in hard)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -12,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvcore.data.images import decode, header_size
+from cvcore.data.records import Rle
 from cvcore.errors import DataError
 from cvcore.monitor.answers import said
+from cvcore.monitor.drawn import drawn
 from cvcore.monitor.features import image_features
 from cvcore.serve.payload import image_ref
 from launch.monitor.record import MOST_SAID, Record
@@ -54,14 +58,16 @@ def records(
     for cell, given in zip(cells[:most], answers[:most], strict=False):
         try:
             text = given["answer"] if isinstance(given, dict) and "answer" in given else given
-            items = said(json.loads(text) if isinstance(text, str) else text)
+            told = json.loads(text) if isinstance(text, str) else text
+            items = said(told)
             ref = image_ref(cell)
             size_hw = header_size(ref, _MAX_PIXELS)
             pixels_HW3 = decode(ref, _MAX_PIXELS, (side_px or 256, side_px or 256))
         except (DataError, ValueError, KeyError, TypeError, AttributeError, OSError):
             continue
         picture, picture_hw = _jpeg(pixels_HW3, side_px) if side_px else (b"", (0, 0))
-        items.sort(key=lambda one: -(one.score or 0.0))
+        best = sorted(range(len(items)), key=lambda i: -(items[i].score or 0.0))[:MOST_SAID]
+        outlines = _outlines(told, best, picture_hw)
         yield (
             Record(
                 uuid.uuid4().hex[:16],
@@ -72,10 +78,20 @@ def records(
                 size_hw,
                 picture_hw,
                 image_features(pixels_HW3, size_hw),
-                tuple(items[:MOST_SAID]),
+                tuple(replace(items[i], mask=one) for i, one in zip(best, outlines, strict=True)),
             ),
             picture,
         )
+
+
+def _outlines(
+    told: Mapping[str, Any], which: Sequence[int], picture_hw: tuple[int, int]
+) -> Sequence[Rle | None]:
+    """Return the masks of what was said; none that can't be read, or without a picture to lie on."""
+    if all(picture_hw):
+        with contextlib.suppress(DataError, ValueError, KeyError, TypeError, LookupError):
+            return drawn(told, which, picture_hw)
+    return [None] * len(which)
 
 
 def _cells(body: Any) -> list[Any]:

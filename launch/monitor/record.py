@@ -54,7 +54,7 @@ class Record:
         try:
             values: dict[str, Any] = json.loads(line)
             said = tuple(
-                Said(one["label"], one["score"], one["box"] and tuple(one["box"]), one["weight"])
+                Said(**{**one, "box": one["box"] and tuple(one["box"])})
                 for one in values.pop("said")
             )
             height, width = values.pop("size_hw")

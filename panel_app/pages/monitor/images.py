@@ -13,7 +13,6 @@ import panel as pn
 import panel_material_ui as pmui
 
 from cvcore.errors import LakesightError
-from cvcore.monitor.answers import Said
 from launch.monitor import settings, watch
 from launch.monitor.export_hard import export_hard, hard_images
 from launch.monitor.hard import Exported, Hard
@@ -21,11 +20,11 @@ from launch.monitor.model_files import main_version
 from launch.serving.places import get_place
 from panel_app.context import Context
 from panel_app.forms.view import Action, Notice
+from panel_app.pages.monitor.overlay import overlay
 from panel_app.router import query
 from panel_app.safe import safe
 
 _SHOWN = 24
-_COLOURS = ("#168a96", "#d9772b", "#8b62d9", "#d1495b", "#4a9a52", "#3f7fd6", "#c0569b", "#a9850f")
 
 
 class Images:
@@ -143,13 +142,11 @@ def links(done: Exported) -> str:
 
 
 def grid(found: Sequence[Hard], url: Any) -> str:
-    """Return pictures with their boxes and words."""
+    """Return pictures with what was said of them, drawn and in words."""
     cells = []
     for one in found:
         record = one.record
         height, width = record.size_hw
-        names = sorted({said.label for said in record.said})
-        boxes = "".join(_box(one, names) for one in record.said)
         said = ", ".join(
             one.label if one.score is None else f"{one.label} {one.score:.2f}"
             for one in record.said[:6]
@@ -163,8 +160,7 @@ def grid(found: Sequence[Hard], url: Any) -> str:
             f'<div style="position:relative;aspect-ratio:{width}/{height}">'
             f'<img src="{safe(url(record.key))}" alt="recorded picture: {safe(said)}" loading="lazy" '
             'style="display:block;width:100%;height:100%;border-radius:6px">'
-            f'<svg viewBox="0 0 {width} {height}" aria-hidden="true" '
-            f'style="position:absolute;inset:0;width:100%;height:100%">{boxes}</svg></div>'
+            f"{overlay(record)}</div>"
             f'<figcaption style="font-size:12px;overflow-wrap:anywhere"><b>{safe(said)}</b>'
             f"{safe(more)}<br>{safe(one.why)}<br>"
             f'<span style="opacity:.76">{at}, {1000 * record.seconds:.0f} ms, {safe(record.served)}</span>'
@@ -173,17 +169,6 @@ def grid(found: Sequence[Hard], url: Any) -> str:
     return (
         '<div style="display:grid;gap:14px;grid-template-columns:repeat(auto-fill,minmax(170px,1fr))">'
         f"{''.join(cells)}</div>"
-    )
-
-
-def _box(said: Said, names: Sequence[str]) -> str:
-    if said.box is None:
-        return ""
-    x1, y1, x2, y2 = said.box
-    colour = _COLOURS[names.index(said.label) % len(_COLOURS)]
-    return (
-        f'<rect x="{x1:.1f}" y="{y1:.1f}" width="{max(x2 - x1, 0):.1f}" height="{max(y2 - y1, 0):.1f}" '
-        f'fill="none" vector-effect="non-scaling-stroke" stroke="{colour}" stroke-width="2"/>'
     )
 
 

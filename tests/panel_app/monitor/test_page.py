@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cvcore.config.composer import load
+from cvcore.data import masks
 from cvcore.data.labels import LabelSpace
 from cvcore.data.records import Category, ImageRef, ListSplit, Record
 from cvcore.monitor import reference
@@ -49,7 +50,10 @@ def watched() -> None:
     split = ListSplit(
         "train", (), [Record(i, ImageRef(data=png(one))) for i, one in enumerate(images)]
     )
-    cat = Said("cat", 0.9, (1.0, 2.0, 21.0, 22.0))
+    ring_HW = np.zeros((30, 40), np.uint8)
+    ring_HW[2:22, 1:21] = 1
+    ring_HW[8:16, 7:15] = 0
+    cat = Said("cat", 0.9, (1.0, 2.0, 21.0, 22.0), mask=masks.encode(ring_HW))
     known = reference.of_images(split, "abc", 10**6)
     reference.write(folder, reference.with_answers(known, [((30, 40), [cat])] * 60))
     place = settings.folder_of("local", "parts")
@@ -120,6 +124,10 @@ def test_an_endpoint_is_watched_from_its_requests_to_the_next_run(page, app) -> 
     page.get_by_role("tab", name="Images").click()
     page.get_by_role("img", name="recorded picture").first.wait_for()
     assert page.get_by_role("img", name="recorded picture").count() == 24
+    # Its mask with the hole, and the box of what has none.
+    drawn = page.locator("figure svg").first
+    assert drawn.locator("path").get_attribute("d").count("M") == 2
+    assert drawn.locator("rect").count() == 1
     box = page.get_by_label("New folder")
     box.fill("/etc/hard")
     page.get_by_role("button", name="Export the hardest").click()
@@ -129,6 +137,7 @@ def test_an_endpoint_is_watched_from_its_requests_to_the_next_run(page, app) -> 
     seen(page, "The data set is written")
     coco = json.loads((app.folder / "hard/annotations/instances_train.json").read_text())
     assert len(coco["images"]) == 40
+    assert coco["annotations"][0]["area"] == 20 * 20 - 8 * 8
     page.get_by_role("link", name="Configure a run on it").click()
     page.get_by_role("heading", name="Configure").wait_for()
     seen(page, f"data.root={app.folder / 'hard'}")

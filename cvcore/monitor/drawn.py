@@ -1,0 +1,61 @@
+"""The masks of an answer at the size of the picture that is kept of its image.
+
+Letters: H, W = height, width of the answer's map.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvcore.data import masks
+from cvcore.data.images import decode_mask, decode_panoptic
+from cvcore.data.records import ImageRef, Rle
+
+
+def drawn(
+    answer: Mapping[str, Any], which: Sequence[int], picture_hw: tuple[int, int]
+) -> list[Rle | None]:
+    """Return the mask of each thing that an answer says; None where it has none.
+
+    Args:
+        answer: of `cvcore.serve.payload.answer`.
+        which: positions in `cvcore.monitor.answers.said` of it.
+        picture_hw: (height, width) wanted, pixels.
+
+    Raises:
+        DataError: a mask, polygon or map can't be read.
+    """
+    if "objects" in answer:
+        tall, wide = answer["size"]
+        scale_xy = (picture_hw[1] / wide, picture_hw[0] / tall)
+        found = (answer["objects"][i] for i in which)
+        outlines = (one.get("mask") or one.get("polygons") for one in found)
+        return [one and masks.to_rle(one, picture_hw, scale_xy) for one in outlines]
+    if "segment_map" in answer:
+        ids_HW = _shrunk(decode_panoptic(_png(answer["segment_map"])), picture_hw)
+        return [masks.encode(ids_HW == int(answer["segments"][i]["id"])) for i in which]
+    if "label_map" in answer:
+        labels_HW = decode_mask(_png(answer["label_map"]))
+        # Its classes come in the order of their numbers.
+        numbers = np.unique(labels_HW)
+        small_HW = _shrunk(labels_HW, picture_hw)
+        return [masks.encode(small_HW == numbers[i]) for i in which]
+    return [None] * len(which)
+
+
+def _png(text: str) -> ImageRef:
+    return ImageRef(data=base64.b64decode(text), name="the answer's map")
+
+
+def _shrunk(map_HW: NDArray[np.int32], size_hw: tuple[int, int]) -> NDArray[np.int32]:
+    """Return it at another size, by nearest neighbour: numbers of classes have no mean."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.int64)
+        for new, old in zip(size_hw, map_HW.shape, strict=True)
+    )
+    return map_HW[rows[:, None], columns]

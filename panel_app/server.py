@@ -35,6 +35,7 @@ from panel_app.roots import Roots
 from panel_app.services import Services
 from panel_app.theme import Theme
 from panel_app.tracking import Tracking
+from panel_app.up import keep_noting
 
 _SESSION_LIFETIME_MS = 60_000
 """How long the session of a closed page is kept, so that a short loss of the network shows nothing."""
@@ -180,6 +181,7 @@ def serve(settings: Settings) -> int:
     server.start()
     # Only now: the first page is there before the ledger is.
     loop.call_later(0, tracking.start)
+    keep_noting(loop)
     if settings.open_browser:
         webbrowser.open(url)
     loop.start()

@@ -14,6 +14,7 @@ from cvcore.errors import LakesightError
 from launch.monitor import settings, uptime, watch
 from launch.monitor.model_files import models_dir, reference_of
 from launch.serving.places import get_place
+from panel_app import up
 from panel_app.context import Context
 from panel_app.forms.view import Nav, Notice
 from panel_app.monitor import reader
@@ -224,6 +225,9 @@ class MonitorPage:
         up_s = time.time() - psutil.Process().create_time()
         memory = psutil.Process().memory_info().rss / 2**20
         app = [("without a restart", _lasting(up_s)), ("memory", f"{memory:,.0f} MiB")]
+        available = uptime.availability(up.folder())
+        if available is not None:
+            app.append(("up of the last 24 h", f"{100 * available:.1f} %"))
         parts.append(f'<h3 style="font-size:15px;margin:10px 0 0">This app</h3>{figures(app)}')
         href = query(page="history")
         link = f'<a href="{safe(href)}" style="color:var(--panel-primary-color);font-weight:600">History</a>'

@@ -24,6 +24,7 @@ from launch.serving.local.endpoints import LocalEndpoints
 from launch.serving.local.files import EndpointFiles, Plan, Wanted, WantedModel
 from launch.serving.local.requests_log import Request, RequestsLog
 from launch.serving.models import ModelRef
+from panel_app import up
 from tests.panel_app.conftest import NASTY, Server, seen
 from tests.panel_app.test_appearance import CONTRAST, RULES, faults
 from tests.panel_app.walker import require_effects
@@ -83,6 +84,8 @@ def watched() -> None:
     log.close()
     uptime.note(place, time.time() - 20)
     uptime.note(place)
+    for at in range(-3600, -1800, 20):
+        uptime.note(up.folder(), time.time() + at)
     Alerts(place, "parts").update({"errors": "10 % of the last hour's 60 requests failed."})
     with recorded("deploy", "endpoint parts", "ann@example.com"):
         pass
@@ -160,6 +163,9 @@ def test_who_did_what_is_searched_and_exported(page, app) -> None:
     page.get_by_role("tab", name="Jobs and app").click()
     seen(page, "Last 30 days")
     seen(page, "without a restart")
+    # It was killed half an hour ago, and ran for half an hour before.
+    share = seen(page, "up of the last 24 h").inner_text()
+    assert float(share.split()[0]) == pytest.approx(50, abs=5), share
     assert page.evaluate("window.pwned") is None
 
 

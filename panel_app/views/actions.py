@@ -27,6 +27,8 @@ from panel_app.rows import Details, overrides
 from panel_app.safe import safe
 from panel_app.views.copy import Command
 
+_LINKS = ("Evaluate", "Register", "Open in MLflow", "Open the job")
+_NUM_BUTTONS = 3
 _STARTED_BY_HAND = "it was started by `lakesight train`, without a launcher"
 
 
@@ -53,43 +55,21 @@ class Actions:
         self.clone: Any = pmui.Button(
             label="Clone into Configure", icon="content_copy", variant="outlined"
         )
-        self.evaluate: Any = _link("Evaluate", "analytics")
-        self.register: Any = _link("Register", "inventory_2")
-        self.mlflow: Any = pmui.Button(
-            label="Open in MLflow",
-            icon="open_in_new",
-            variant="text",
-            target="_blank",
-            visible=False,
-        )
-        self.job: Any = pmui.Button(
-            label="Open the job", icon="open_in_new", variant="text", target="_blank", visible=False
-        )
+        self._links: dict[str, Any] = {}
         self.why = pn.pane.HTML("", margin=(2, 10), sizing_mode="stretch_width")
         self.command = Command(margin=(4, 10), sizing_mode="stretch_width")
-        self.sure: Any = pmui.Dialog(
-            self._question(), title="Cancel this run?", open=False, show_close_button=True
-        )
-        self.cancel.on_click(lambda _: setattr(self.sure, "open", True))
+        self.sure: Any = None
+        self.cancel.on_click(self._ask)
         self.resume.on_click(self._resume)
         self.clone.on_click(self._clone)
-        self.view = pn.Column(
-            pmui.Row(
-                self.cancel,
-                self.resume,
-                self.clone,
-                self.evaluate,
-                self.register,
-                self.mlflow,
-                self.job,
-                sx={"flexWrap": "wrap", "gap": "4px"},
-                sizing_mode="stretch_width",
-            ),
-            self.why,
-            self.command,
-            self.sure,
+        self.row = pmui.Row(
+            self.cancel,
+            self.resume,
+            self.clone,
+            sx={"flexWrap": "wrap", "gap": "4px"},
             sizing_mode="stretch_width",
         )
+        self.view = pn.Column(self.row, self.why, self.command, sizing_mode="stretch_width")
 
     def show(self, details: Details) -> None:
         """Fit the buttons to a run."""
@@ -121,14 +101,25 @@ class Actions:
         # Without a model there is nothing to judge and nothing to register.
         chosen = run.run_id if details.row.has_model else ""
         judged = run.tags.get(SOURCE, chosen)
-        for link, address in (
-            (self.evaluate, judged and query(page="evaluate", run=judged)),
-            (self.register, chosen and query(page="register", run=chosen)),
-            (self.mlflow, url),
-            (self.job, job),
-        ):
-            if link.href != (address or None):
-                link.param.update(href=address or None, visible=bool(address))
+        self._link("Evaluate", "analytics", judged and query(page="evaluate", run=judged))
+        self._link("Register", "inventory_2", chosen and query(page="register", run=chosen))
+        self._link("Open in MLflow", "open_in_new", url, new_tab=True)
+        self._link("Open the job", "open_in_new", job, new_tab=True)
+
+    def _link(self, label: str, icon: str, address: str, new_tab: bool = False) -> None:
+        """Show a button that leads elsewhere; it is made when it first has somewhere to lead."""
+        link = self._links.get(label)
+        if link is None:
+            if not address:
+                return
+            look: dict[str, Any] = {"variant": "text", "target": "_blank"} if new_tab else {}
+            link = pmui.Button(**{"label": label, "icon": icon, "variant": "outlined", **look})
+            self._links[label] = link
+            # In their order, whichever is needed first.
+            before = [one for one in _LINKS[: _LINKS.index(label)] if one in self._links]
+            self.row.insert(_NUM_BUTTONS + len(before), link)
+        if link.href != (address or None):
+            link.param.update(href=address or None, visible=bool(address))
 
     def _why_not_cancel(self, details: Details) -> str:
         if not details.run.is_submitted:
@@ -146,6 +137,14 @@ class Actions:
         if state is RunState.SUCCEEDED:
             return "it has done all of its steps; clone it to train for longer"
         return "" if state.is_final else "the run has not ended"
+
+    def _ask(self, _: Any) -> None:
+        if self.sure is None:
+            self.sure = pmui.Dialog(
+                self._question(), title="Cancel this run?", open=False, show_close_button=True
+            )
+            self.view.append(self.sure)
+        self.sure.open = True
 
     def _question(self) -> Any:
         yes = pmui.Button(label="Cancel the run", color="error", variant="contained")
@@ -205,11 +204,6 @@ class Actions:
             added = assign("tracking.uri", self.context.services.ledger.uri)
             own = [w for w in known if not w.startswith(("run.id=", "run.dir=")) and w != added]
             self.context.go("configure", set=shlex.join(own))
-
-
-def _link(label: str, icon: str) -> Any:
-    """Return a button that leads to another page; it is shown when it has somewhere to lead."""
-    return pmui.Button(label=label, icon=icon, variant="outlined", visible=False)
 
 
 def _why_not_clone(run: LedgerRun, known: Sequence[str] | None) -> str:

@@ -89,13 +89,14 @@ class Board:
         self._box = pn.FlexBox(
             sizing_mode="stretch_width", gap="14px", margin=(8, 10), align_items="stretch"
         )
-        self._more = {group: self._more_button(group) for group in GROUPS}
+        self._more: dict[str, Any] = {}
+        self._rest = pmui.Row(sx={"flexWrap": "wrap"})
         self.view = pn.Column(
             Steady(width=0, height=0, margin=0),
             self.controls,
             self.words,
             self._box,
-            pmui.Row(*self._more.values(), sx={"flexWrap": "wrap"}),
+            self._rest,
             sizing_mode="stretch_width",
         )
         self.groups.param.watch(self._groups_changed, "value")
@@ -181,10 +182,7 @@ class Board:
                 chart.stand(1_000 * rank + number)
                 self._series(chart, spot)
                 chart.update()
-            more = self._more[group]
-            more.visible = bool(left)
-            if left:
-                more.label = f"{left} more of {group.lower()}"
+            self._offer(group, left)
         for spot, chart in self._charts.items():
             if chart.view.visible != (spot in visible):
                 chart.view.visible = spot in visible
@@ -260,14 +258,20 @@ class Board:
         self._charts.clear()
         self._box.clear()
 
-    def _more_button(self, group: str) -> Any:
-        button = pmui.Button(
-            label="more", variant="text", size="small", visible=False, margin=(0, 10)
-        )
+    def _offer(self, group: str, left: int) -> None:
+        """Offer the rest of a group; a button is made when it is first needed, each tab pays for it."""
+        more = self._more.get(group)
+        if more is None:
+            if not left:
+                return
+            more = self._more[group] = pmui.Button(variant="text", size="small", margin=(0, 10))
 
-        def all_of_it(_: Any) -> None:
-            self._all.add(group)
-            self._draw()
+            def all_of_it(_: Any) -> None:
+                self._all.add(group)
+                self._draw()
 
-        button.on_click(all_of_it)
-        return button
+            more.on_click(all_of_it)
+            self._rest.append(more)
+        more.visible = bool(left)
+        if left:
+            more.label = f"{left} more of {group.lower()}"

@@ -90,7 +90,6 @@ class RunPage:
             self.actions.view,
             self.tiles,
             self.section,
-            *self._parts.values(),
             sizing_mode="stretch_width",
             visible=False,
         )
@@ -272,6 +271,9 @@ class RunPage:
     def _show_section(self) -> None:
         for name, part in self._parts.items():
             part.visible = name == self.section.value
+            if part.visible and part not in self.body:
+                # When it is first looked at: a tab pays for what the browser has.
+                self.body.append(part)
         if self.section.value == "output" and self.run_id:
             url = self.services.media.url("output", run=self.run_id, at=time.time())
             style = "color:var(--panel-primary-color)"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 from bokeh.events import RangesUpdate, Reset
-from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models import ColumnDataSource, HoverTool, Line, Scatter
 from bokeh.plotting import figure
 
 from cvcore.metrics.stream import MOST, MetricReader, Points
@@ -67,6 +67,9 @@ class Series:
         label: in the figure's heading.
         colour: of the line.
         dash: "solid" or "dashed".
+        line: as it was logged.
+        marks: its points, shown while they are few.
+        smooth: the smoothed line, made when somebody smooths first: a tab pays for what it doesn't show.
     """
 
     feed: Feed
@@ -75,11 +78,12 @@ class Series:
     colour: str
     dash: str
     raw: ColumnDataSource = field(default_factory=lambda: ColumnDataSource(_empty()))
-    smooth: ColumnDataSource = field(default_factory=lambda: ColumnDataSource(_empty()))
     taken: Taken = START
     taken_smooth: Taken = START
     seen: int = -1
-    lines: list[Any] = field(default_factory=list)
+    line: Any = None
+    marks: Any = None
+    smooth: Any = None
 
     @property
     def curve(self) -> Curve | None:
@@ -157,26 +161,30 @@ class Chart:
     def add(self, series: Series) -> None:
         """Draw one more curve."""
         self.series[series.feed.run_id, series.key] = series
-        plot: Any = self.plot
-        look = {"color": series.colour}
         faint = self.look.smoothing > 0
-        raw = plot.line(
-            "step",
-            "value",
-            source=series.raw,
-            line_width=1 if faint else 2,
-            line_alpha=0.3 if faint else 1,
-            line_dash=series.dash,
-            **look,
-        )
-        smooth = plot.line(
-            "step", "value", source=series.smooth, line_width=2, line_dash=series.dash, **look
-        )
-        marks = plot.scatter("step", "value", source=series.raw, size=5, alpha=0.9, **look)
-        smooth.visible = faint
-        series.lines = [raw, smooth, marks]
+        series.line = self._draw(series, series.raw, 1 if faint else 2, 0.3 if faint else 1)
+        # With the line's view: of the same points.
+        marks = Scatter(
+            x="step", y="value", size=5, fill_color=series.colour, line_color=series.colour,
+            fill_alpha=0.9, line_alpha=0.9,
+        )  # fmt: skip
+        series.marks = self.plot.add_glyph(series.raw, marks, view=series.line.view)
+        if faint:
+            self._smooth(series)
         # The tool-tip is of the curve that is looked at.
-        self._hover.renderers = [*self._hover.renderers, smooth if faint else raw]
+        self._hover.renderers = [*self._hover.renderers, series.smooth if faint else series.line]
+
+    def _draw(self, series: Series, source: ColumnDataSource, width: float, alpha: float) -> Any:
+        """Return a new line. Not by `figure.line`, which makes two more for looks that aren't used."""
+        line = Line(
+            x="step", y="value", line_color=series.colour, line_dash=series.dash,
+            line_width=width, line_alpha=alpha,
+        )  # fmt: skip
+        return self.plot.add_glyph(source, line)
+
+    def _smooth(self, series: Series) -> None:
+        if series.smooth is None:
+            series.smooth = self._draw(series, ColumnDataSource(_empty()), 2, 1)
 
     def stand(self, order: int) -> None:
         """Take a place among the figures; lower ones are first."""
@@ -188,11 +196,14 @@ class Chart:
         self.look = Look(self.look.log_x, self.look.log_y, smoothing)
         faint = smoothing > 0
         for one in self.series.values():
-            raw, smooth, _ = one.lines
-            raw.glyph.line_alpha, raw.glyph.line_width = (0.3, 1) if faint else (1, 2)
-            smooth.visible = faint
+            glyph = one.line.glyph
+            glyph.line_alpha, glyph.line_width = (0.3, 1) if faint else (1, 2)
+            if faint:
+                self._smooth(one)
+            if one.smooth is not None:
+                one.smooth.visible = faint
             one.taken_smooth, one.seen = START, -1
-        self._hover.renderers = [one.lines[1 if faint else 0] for one in self.series.values()]
+        self._hover.renderers = [one.smooth if faint else one.line for one in self.series.values()]
         self.update()
 
     def update(self) -> None:
@@ -209,11 +220,14 @@ class Chart:
             _apply(one.raw, change := curve.pull(one.taken))
             one.taken = change.place if change else one.taken
             if self.look.smoothing > 0:
-                _apply(one.smooth, change := curve.pull(one.taken_smooth, self.look.smoothing))
+                _apply(
+                    one.smooth.data_source,
+                    change := curve.pull(one.taken_smooth, self.look.smoothing),
+                )
                 one.taken_smooth = change.place if change else one.taken_smooth
             marked = len(curve) <= _MARKED
-            if one.lines[2].visible != marked:
-                one.lines[2].visible = marked
+            if one.marks.visible != marked:
+                one.marks.visible = marked
         # Read faster than it changes: a text a second is enough, the curve has every point.
         if self.is_behind:
             self.tell()
@@ -256,10 +270,10 @@ class Chart:
         one.taken = one.taken_smooth = START
         if self.look.smoothing > 0:
             steps, values, _ = curve.window(*self.window, smoothing=self.look.smoothing)
-            one.smooth.data = {"step": steps, "value": values}
+            one.smooth.data_source.data = {"step": steps, "value": values}
         marked = len(steps) <= _MARKED
-        if one.lines[2].visible != marked:
-            one.lines[2].visible = marked
+        if one.marks.visible != marked:
+            one.marks.visible = marked
 
     def _ranges(self, event: Any) -> None:
         if event.x0 is None or event.x1 is None:

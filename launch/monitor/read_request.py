@@ -67,7 +67,7 @@ def records(
             continue
         picture, picture_hw = _jpeg(pixels_HW3, side_px) if side_px else (b"", (0, 0))
         best = sorted(range(len(items)), key=lambda i: -(items[i].score or 0.0))[:MOST_SAID]
-        outlines = _outlines(told, best, picture_hw)
+        outlines = _outlines(told, best, size_hw, picture_hw)
         yield (
             Record(
                 uuid.uuid4().hex[:16],
@@ -85,12 +85,15 @@ def records(
 
 
 def _outlines(
-    told: Mapping[str, Any], which: Sequence[int], picture_hw: tuple[int, int]
+    told: Mapping[str, Any],
+    which: Sequence[int],
+    size_hw: tuple[int, int],
+    picture_hw: tuple[int, int],
 ) -> Sequence[Rle | None]:
     """Return the masks of what was said; none that can't be read, or without a picture to lie on."""
     if all(picture_hw):
         with contextlib.suppress(DataError, ValueError, KeyError, TypeError, LookupError):
-            return drawn(told, which, picture_hw)
+            return drawn(told, which, size_hw, picture_hw)
     return [None] * len(which)
 
 

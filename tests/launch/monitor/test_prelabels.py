@@ -115,12 +115,15 @@ def test_pictures_without_masks_are_no_data_of_a_task_that_has_them(tmp_path: Pa
     whole = answer(prediction("instance_segmentation"), LABELS, (HEIGHT, WIDTH), 0.0)
     none = answer(prediction("instance_segmentation"), LABELS, (HEIGHT, WIDTH), 0.0, masks="none")
     torn = {**whole, "objects": [{**whole["objects"][0], "mask": {"size": [2, 2], "counts": "x"}}]}
-    for said in (none, torn):
+    # So large that to decode it would take the memory of the machine.
+    vast = json.loads(json.dumps(torn))
+    vast["objects"][0]["mask"] = {"size": [10**5, 10**5], "counts": [10**10]}
+    for said in (none, torn, vast):
         assert recorded(store, said).said[0].mask is None, "the rest is kept"
     assert recorded(store, whole, side_px=0).said[0].mask is None, "nor is the picture"
     recorded(store, whole)
     hard = hardest(store.newest(9), None, 9)
-    assert len(hard) == 3
+    assert len(hard) == 4
     with pytest.raises(LaunchError, match=r"1 recorded picture can't be a data set.*Masks are rec"):
         export(hard, store, LABELS, "instance_segmentation", tmp_path / "out")
-    assert export(hard, store, LABELS, "detection", tmp_path / "out").num_images == 3
+    assert export(hard, store, LABELS, "detection", tmp_path / "out").num_images == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,7 @@ def _say_where(
         from cvcore.data.contract.apply import said
 
         print(f"\nrepaired copy: {written[0].out} ({said(written[1])})")
-        print(f"use it: lakesight train task={report.kind} {' '.join(written[0].overrides)}")
+        words = shlex.join([f"task={report.kind}", *written[0].overrides])
+        print(f"use it: lakesight train {words}")
     elif not report.ok:
         print("--repair-to DIR writes a repaired copy; the originals stay.", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,7 +121,7 @@ def _export(args: argparse.Namespace, endpoints: Endpoints) -> int:
     from launch.monitor.export_hard import export_hard
 
     done = export_hard(endpoints, args.name, args.hard, args.to)
-    words = " ".join(done.overrides)
+    words = shlex.join(done.overrides)
     if args.json:
         values = {**dataclasses.asdict(done), "folder": str(done.folder)}
         print(json.dumps(values, indent=2))

@@ -28,7 +28,7 @@ _UNLIKE = 0.2
 
 _MOST_UNLIKE = 3
 _VAL_EVERY = 5
-_NO_MASKS = " Masks are recorded since this version: ask the endpoint again, or lakesight predict."
+_NO_MASKS = " Those without masks don't count; an older version kept none."
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def export(
 
     Raises:
         LaunchError: there are too few images.
-        DataError: the folder is not empty or can't be written, or a class can't be a folder's name.
+        DataError: the folder is not empty or can't be written.
     """
     taken = [one for one in hard if store.picture(one.record.key) is not None]
     if kind in WITH_MASKS:
@@ -97,7 +97,8 @@ def export(
     if len(taken) < 2:
         raise LaunchError(
             f"{len(taken)} recorded picture{'s' if len(taken) != 1 else ''} can't be a data set: at least "
-            "two are needed, one to train and one to validate."
+            "two are needed, one to train and one to validate. Ask the endpoint about more: it keeps "
+            "monitoring.record_per_s of them a second."
             + (_NO_MASKS if len(taken) < len(hard) and kind in WITH_MASKS else "")
         )
     if kind == "semantic_segmentation" and not all(
@@ -122,6 +123,10 @@ def export(
         )
         for name in ("train", "val")
     }
+    if kind == "classification":
+        # Classes are folders.
+        names = ((one.source_id, one.name.replace("/", "_")) for one in labels.labels)
+        labels = LabelSpace.over([[Category(*one) for one in names]])
     written = convert.export(splits, labels, folder, kind)
     count = sum(written.num_annotations.values())
     _write_why(taken, folder)

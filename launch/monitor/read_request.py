@@ -92,7 +92,7 @@ def _outlines(
 ) -> Sequence[Rle | None]:
     """Return the masks of what was said; none that can't be read, or without a picture to lie on."""
     if all(picture_hw):
-        with contextlib.suppress(DataError, ValueError, KeyError, TypeError, LookupError):
+        with contextlib.suppress(DataError, ValueError, LookupError, TypeError, AttributeError):
             return drawn(told, which, size_hw, picture_hw)
     return [None] * len(which)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cvcore.config.overrides import assign, select
 from cvcore.data.convert.coco_rows import annotations_of, categories_of, object_rows, panoptic_row
 from cvcore.data.convert.place_images import ImagePlacer
 from cvcore.data.convert.report import ConvertReport
@@ -92,7 +93,7 @@ def export(
 
 
 def _overrides(kind: str, out: Path, splits: Mapping[str, Split]) -> tuple[str, ...]:
-    found = [f"data={_READERS[kind]}", f"data.root={out}"]
+    found = [select("data", _READERS[kind]), assign("data.root", str(out))]
     if "test" in splits:
         found += {
             "coco": ["data.test=annotations/instances_test.json", "data.test_images=test"],

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shlex
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -132,10 +133,16 @@ def test_what_it_saw_is_recorded_compared_told_and_exported(
     assert "brightness: not as in training" in capsys.readouterr().out
     assert len(webhook) == count  # it is told once
 
-    assert main(["monitor", "parts", "--hard", "10", "--to", str(tmp_path / "hard")]) == 0
-    assert "task=classification data=image_folder" in capsys.readouterr().out
-    assert len(list((tmp_path / "hard").rglob("v1/*.jpg"))) == 10
-    assert main(["monitor", "parts", "--hard", "10", "--to", str(tmp_path / "hard")]) == 2
+    hard = tmp_path / "hard, (1)"
+    assert main(["monitor", "parts", "--hard", "10", "--to", str(hard)]) == 0
+    printed = capsys.readouterr().out
+    assert "task=classification data=image_folder" in printed
+    assert len(list(hard.rglob("v1/*.jpg"))) == 10
+    # What is printed can be pasted, whatever the folder is called.
+    [look] = [line for line in printed.splitlines() if line.startswith("Look at them:")]
+    assert main(shlex.split(look)[4:]) == 0
+    assert "10 images" in capsys.readouterr().out
+    assert main(["monitor", "parts", "--hard", "10", "--to", str(hard)]) == 2
 
     see(256)
     assert "drift/brightness" in {one["alert"] for one in webhook if one["state"] == "resolved"}

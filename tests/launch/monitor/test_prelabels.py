@@ -96,7 +96,8 @@ def test_masks_come_back_as_labels(kind: str, how: str, tmp_path: Path) -> None:
     for _ in range(3):
         recorded(store, said)
     hard = hardest(store.newest(9), None, 9)
-    done = export(hard, store, LABELS, kind, tmp_path / "out")
+    # A folder whose name Hydra would take for something else.
+    done = export(hard, store, LABELS, kind, tmp_path / "hard, (1)" / "out")
     assert done.num_images == 3
     assert done.num_labels == (3 if kind == "semantic_segmentation" else 6)
     splits = open_splits(load(list(done.overrides)).data, kind)
@@ -107,7 +108,9 @@ def test_masks_come_back_as_labels(kind: str, how: str, tmp_path: Path) -> None:
         # An outline is drawn again at the new size.
         assert (found_HW ^ SMALL_HW).sum() <= (0 if how == "rle" else 60)
     assert main(["data", "inspect", *done.overrides]) == 0
-    assert (tmp_path / "out" / "why.csv").read_text().startswith("image,hardness,why\n")
+    assert (
+        (tmp_path / "hard, (1)" / "out" / "why.csv").read_text().startswith("image,hardness,why\n")
+    )
 
 
 def test_pictures_without_masks_are_no_data_of_a_task_that_has_them(tmp_path: Path) -> None:
@@ -124,6 +127,21 @@ def test_pictures_without_masks_are_no_data_of_a_task_that_has_them(tmp_path: Pa
     recorded(store, whole)
     hard = hardest(store.newest(9), None, 9)
     assert len(hard) == 4
-    with pytest.raises(LaunchError, match=r"1 recorded picture can't be a data set.*Masks are rec"):
+    with pytest.raises(LaunchError, match=r"1 recorded picture can't be a data set.*without masks"):
         export(hard, store, LABELS, "instance_segmentation", tmp_path / "out")
     assert export(hard, store, LABELS, "detection", tmp_path / "out").num_images == 4
+
+
+def test_a_class_with_a_slash_still_has_a_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path / "monitor")
+    labels = LabelSpace.over([[Category(0, "bolt"), Category(1, "nut/washer")]])
+    scores = Prediction(0, scores_K=np.array([0.2, 0.8], np.float32))
+    for _ in range(2):
+        recorded(store, answer(scores, labels, (HEIGHT, WIDTH), 0.0))
+    done = export(
+        hardest(store.newest(9), None, 9), store, labels, "classification", tmp_path / "a"
+    )
+    for name in ("train", "val"):
+        split = open_splits(load(list(done.overrides)).data, "classification")[name]
+        assert [one.name for one in split.categories] == ["bolt", "nut_washer"]
+        assert split[0].image.path.parent.name == "nut_washer"

@@ -64,14 +64,16 @@ class Exported:
 
 
 def hardest(records: Sequence[Record], reference: Reference | None, most: int) -> list[Hard]:
-    """Return the hardest images that have a picture, the hardest first.
+    """Return the hardest images that have a picture with something in it, the hardest first.
 
     Args:
         records: of one version.
         reference: of its training; None: scores alone decide.
         most: how many.
     """
-    found = [_hard(one, reference) for one in records if all(one.picture_hw)]
+    # One colour, as what `deploy` asks with: there is nothing to label.
+    shown = (one for one in records if all(one.picture_hw) and one.features.get("contrast") != 0)
+    found = [_hard(one, reference) for one in shown]
     return sorted(found, key=lambda one: (-one.hardness, -one.record.at))[:most]
 
 

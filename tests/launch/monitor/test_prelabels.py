@@ -51,8 +51,9 @@ def prediction(kind: str) -> Prediction:
     )
 
 
-def recorded(store: Store, said: dict, side_px: int = 80) -> Recorded:
-    image = cv2.imencode(".png", np.full((HEIGHT, WIDTH, 3), 90, np.uint8))[1].tobytes()
+def recorded(store: Store, said: dict, side_px: int = 80, high: int = 200) -> Recorded:
+    pixels = np.random.default_rng(0).integers(0, high, (HEIGHT, WIDTH, 3), np.uint8)
+    image = cv2.imencode(".png", pixels)[1].tobytes()
     request = {"dataframe_records": [{"image": base64.b64encode(image).decode()}]}
     replied = {"predictions": [{"answer": json.dumps(said)}]}
     [(record, picture)] = records(
@@ -95,6 +96,7 @@ def test_masks_come_back_as_labels(kind: str, how: str, tmp_path: Path) -> None:
     said = answer(prediction(kind), LABELS, (HEIGHT, WIDTH), 0.0, masks=how)
     for _ in range(3):
         recorded(store, said)
+    recorded(store, said, high=1)  # of one colour: nothing to label
     hard = hardest(store.newest(9), None, 9)
     # A folder whose name Hydra would take for something else.
     done = export(hard, store, LABELS, kind, tmp_path / "hard, (1)" / "out")

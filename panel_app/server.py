@@ -29,6 +29,7 @@ from panel_app.app import create_app
 from panel_app.appearance import COOKIE
 from panel_app.guard import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, guard, loopback_hosts
 from panel_app.identity import HEADERS
+from panel_app.lean import import_mlflow
 from panel_app.media import Media, MediaHandler
 from panel_app.reconnect import LOST
 from panel_app.roots import Roots
@@ -153,6 +154,7 @@ def serve(settings: Settings) -> int:
         ConfigError: as `make_server`.
     """
     tracking = settings.tracking
+    import_mlflow()
     server = make_server(settings, tracking)
     host = "127.0.0.1" if settings.address in ("0.0.0.0", "::", "") else settings.address  # noqa: S104
     url = f"http://{host}:{server.port}/"

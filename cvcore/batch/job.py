@@ -10,7 +10,8 @@ from typing import Any
 
 from cvcore.data.places import localise
 from cvcore.errors import ConfigError, LakesightError, did_you_mean
-from cvcore.serve import artifact, payload
+from cvcore.serve import artifact
+from cvcore.serve.mask_forms import check_masks
 
 FORMATS = ("parquet", "delta", "coco")
 COCO_KINDS = ("detection", "instance_segmentation")
@@ -69,7 +70,7 @@ class BatchJob:
                 f"format {self.format!r} is none of: {', '.join(FORMATS)}."
                 f"{did_you_mean(self.format, FORMATS)}"
             )
-        payload.check_masks(self.masks)
+        check_masks(self.masks)
         for key, least, most in (
             ("batch_size", 1, 4096),
             ("shard_size", 1, 1_000_000),

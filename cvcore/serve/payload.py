@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cvcore.data.labels import LabelSpace
 from cvcore.data.records import ImageRef
 from cvcore.data.samples import Prediction
-from cvcore.errors import DataError, did_you_mean
+from cvcore.errors import DataError
 from cvcore.serve.outlines import polygons
 
 MAX_IMAGE_BYTES = 16 * 2**20
@@ -25,23 +25,6 @@ MAX_IMAGE_BYTES = 16 * 2**20
 
 MAX_ANSWER_BYTES = 16 * 2**20
 """Nor does it give a larger answer."""
-
-MASKS = ("rle", "polygon", "none")
-"""How the masks of objects are written: compressed COCO RLE, COCO polygons, not at all."""
-
-
-def check_masks(masks: str) -> str:
-    """Return how masks are written, if it is one of `MASKS`.
-
-    Raises:
-        DataError: it is none.
-    """
-    if masks not in MASKS:
-        raise DataError(
-            f"masks={masks!r} is no way to write masks. Choices: {', '.join(MASKS)}."
-            f"{did_you_mean(masks, MASKS)}"
-        )
-    return masks
 
 
 def image_ref(value: Any, name: str = "<bytes>") -> ImageRef:
@@ -99,7 +82,7 @@ def answer(
         score_threshold: objects and segments below are left out.
         class_thresholds: by class name, instead of `score_threshold`.
         top_k: classes given (classification).
-        masks: one of `MASKS`.
+        masks: one of `mask_forms.MASKS`.
 
     Returns:
         {"size": [H, W]} and, by task: "classes" [{label, score}]; "objects" [{label, score,

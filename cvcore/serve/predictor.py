@@ -159,7 +159,7 @@ class Predictor:
         Args:
             refs: encoded images.
             score_threshold: instead of the model's own (its class thresholds too).
-            masks: one of `payload.MASKS`.
+            masks: one of `mask_forms.MASKS`.
         """
         return [
             self.answer(prediction, (image.shape[0], image.shape[1]), score_threshold, masks)
@@ -179,7 +179,7 @@ class Predictor:
             prediction: of one image.
             size_hw: (height, width) of that image, pixels.
             score_threshold: instead of the model's own (its class thresholds too).
-            masks: one of `payload.MASKS`.
+            masks: one of `mask_forms.MASKS`.
         """
         own = score_threshold is None
         return payload.answer(

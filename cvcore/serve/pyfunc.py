@@ -23,6 +23,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from cvcore.errors import DataError
 from cvcore.serve import artifact, payload
+from cvcore.serve.mask_forms import MASKS, check_masks
 from cvcore.serve.requirements import pinned
 
 ARTIFACT = "model"
@@ -58,7 +59,7 @@ class LakesightModel(mlflow.pyfunc.PythonModel):
         given = params or {}
         threshold = float(given.get("score_threshold", -1.0))
         with _bad_request():
-            masks = payload.check_masks(str(given.get("masks", payload.MASKS[0])))
+            masks = check_masks(str(given.get("masks", MASKS[0])))
             refs = []
             for row, value in enumerate(model_input["image"]):
                 try:
@@ -92,7 +93,7 @@ def signature() -> ModelSignature:
         params=ParamSchema(
             [
                 ParamSpec("score_threshold", DataType.double, -1.0),
-                ParamSpec("masks", DataType.string, payload.MASKS[0]),
+                ParamSpec("masks", DataType.string, MASKS[0]),
             ]
         ),
     )

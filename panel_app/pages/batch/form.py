@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 from cvcore.batch.job import FORMATS, BatchJob
 from cvcore.config.overrides import parse
 from cvcore.errors import ConfigError
-from cvcore.serve.payload import MASKS
+from cvcore.serve.mask_forms import MASKS
 from panel_app.batch.batches import HERE, PLACES
 from panel_app.context import Context
 from panel_app.data.sets import of

@@ -10,34 +10,21 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from cvcore.errors import LakesightError
 from launch.base import RunState
-from launch.evaluation.submit import SOURCE
 from launch.tags import FOLDER
-from panel_app.artifacts import Frame
 from panel_app.background.hub import Watching
 from panel_app.context import Context
 from panel_app.pages.base import chip, notice
-from panel_app.router import query
+from panel_app.pages.run_sections import SECTIONS, Section, put
 from panel_app.rows import Details, duration
 from panel_app.safe import safe
 from panel_app.views import progress
 from panel_app.views.actions import Actions
 from panel_app.views.board import PLAIN, Board, Subject
 from panel_app.views.chart import TEXTS_S
-from panel_app.views.filmstrip import filmstrip
-from panel_app.views.output import Output
-from panel_app.views.params import Parameters
-from panel_app.views.results import results
 from panel_app.views.tiles import tiles
 
-SECTIONS = {
-    "Curves": "curves",
-    "Results": "results",
-    "Predictions": "predictions",
-    "Output": "output",
-    "Parameters": "parameters",
-}
+_CURVES = "curves"
 _FILES_S = 5.0
 
 
@@ -55,7 +42,6 @@ class RunPage:
         self._is_restoring = False
         self._watching: Watching | None = None
         self._subject: Subject | None = None
-        self._frames: tuple[Frame, ...] | None = None
         self._blocks: list[tuple[str, str, str]] = []
         self._seen = -1
         self._state: RunState | None = None
@@ -69,22 +55,14 @@ class RunPage:
         self.actions = Actions(context, self._acted)
         self.tiles = pn.pane.HTML("", sizing_mode="stretch_width", margin=(10, 10))
         self.section: Any = pmui.RadioButtonGroup(
-            label="Show", options=SECTIONS, value="curves", margin=(8, 10), sx=PLAIN
+            label="Show",
+            options={name.capitalize(): name for name in (_CURVES, *SECTIONS)},
+            value=_CURVES,
+            margin=(8, 10),
+            sx=PLAIN,
         )
         self.board = Board(self.services.reader, self._keep)
-        self.results = pn.pane.HTML("", sizing_mode="stretch_width", margin=(8, 10))
-        self.reports = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 10))
-        self.film = pn.pane.HTML("", sizing_mode="stretch_width", margin=(8, 10))
-        self.output = Output(sizing_mode="stretch_width", margin=(4, 10))
-        self.download = pn.pane.HTML("", margin=(4, 10))
-        self.params = Parameters(self.services)
-        self._parts = {
-            "curves": self.board.view,
-            "results": pn.Column(self.reports, self.results, sizing_mode="stretch_width"),
-            "predictions": self.film,
-            "output": pn.Column(self.output, self.download, sizing_mode="stretch_width"),
-            "parameters": self.params.view,
-        }
+        self._sections: dict[str, Section] = {}
         self.body = pn.Column(
             self.bar,
             self.actions.view,
@@ -94,7 +72,6 @@ class RunPage:
             visible=False,
         )
         self.view = pn.Column(self.top, self.words, self.body, sizing_mode="stretch_width")
-        self._show_section()
         self.section.param.watch(self._section_changed, "value")
 
     async def open(self, values: Mapping[str, str]) -> None:
@@ -102,8 +79,8 @@ class RunPage:
         run_id = values.get("run", "")
         self._is_restoring = True
         self.board.restore(values)
-        wanted = values.get("show", "curves")
-        self.section.value = wanted if wanted in self._parts else "curves"
+        wanted = values.get("show", _CURVES)
+        self.section.value = wanted if wanted in SECTIONS else _CURVES
         self._is_restoring = False
         if run_id != self.run_id:
             self._begin(run_id)
@@ -134,17 +111,18 @@ class RunPage:
         self.top.object = '<h1 style="font-size:26px;margin:4px 0">Reading the run ...</h1>'
         self.words.objects = []
         self.body.visible = False
-        self.film.object = "Reading ..."
-        self.reports.object = self.results.object = ""
+        for one in self._sections.values():
+            self.body.remove(one.view)
+        self._sections.clear()
         self._files_at = 0.0
-        self._frames, self._subject, self._blocks, self._state = None, None, [], None
+        self._subject, self._blocks, self._state = None, [], None
         self.board.show([])
+        self._show_section()
         self._watch()
 
     def _watch(self) -> None:
         self._watching = self.services.hub.watch(self.run_id, output=True)
         self._seen = -1
-        self.output.follow(self._watching.feed.output)
 
     def _unwatch(self) -> None:
         if self._watching is not None:
@@ -183,26 +161,23 @@ class RunPage:
             if self._subject is None or self._subject.metric != feed.details.row.metric:
                 self._subject = Subject(feed, metric=feed.details.row.metric)
                 self.board.show([self._subject])
-            elif self.section.value == "curves":
+            elif self._section is None:
                 self.board.update()
-            if self.section.value == "output":
-                self.output.send()
+            if self._section is not None:
+                self._section.send(feed)
 
     def _show(self, details: Details) -> None:
         assert self._watching is not None
         one, feed = details.row, self._watching.feed
         self.heading = one.title
         self.body.visible = True
-        _set(self.top, _top(details))
-        _set(self.bar, progress.bar(one, feed))
+        put(self.top, _top(details))
+        put(self.bar, progress.bar(one, feed))
         newest = {key: float(c.values[-1]) for key, c in list(feed.curves.items()) if len(c)}
-        _set(self.tiles, tiles({**details.run.metrics, **newest}))
-        text = results(details.run.metrics, one.metric)
-        _set(self.results, text or "Figures come with the first evaluation.")
-        # What `lakesight train` wrote went to where it was started.
-        self.download.visible = details.run.is_submitted
+        put(self.tiles, tiles({**details.run.metrics, **newest}))
         self.actions.show(details)
-        self.params.show(details.run)
+        if self._section is not None:
+            self._section.show(details, feed)
         told = feed.fault or feed.output.fault if self.section.value == "output" else feed.fault
         blocks = []
         if one.reason and one.state not in (RunState.QUEUED, RunState.RUNNING):
@@ -217,49 +192,19 @@ class RunPage:
     async def _look_at_files(self) -> None:
         """Look now and then for pictures and reports, when they are shown."""
         feed = None if self._watching is None else self._watching.feed
-        if (
-            feed is None
-            or feed.details is None
-            or self.section.value not in ("predictions", "results")
-        ):
+        if feed is None or feed.details is None or self._section is None:
             return
         final = feed.details.row.state.is_final
         due = self._files_at + (60 * _FILES_S if final else _FILES_S)
         if time.monotonic() < due and self._files_at:
             return
         self._files_at = time.monotonic()
-        await self._read_files(feed.details)
+        await self._section.read(feed.details.run)
 
-    async def _read_files(self, details: Details) -> None:
-        files, run = self.services.artifacts, details.run
-        try:
-            if self.section.value == "predictions":
-                frames = await asyncio.to_thread(files.frames, run)
-                if frames != self._frames:
-                    self._frames = frames
-                    _set(self.film, _film(run.run_id, frames, self.services.media))
-            else:
-                reports = await asyncio.to_thread(files.reports, run)
-                _set(self.reports, self._reports(run.run_id, reports))
-        except LakesightError as error:
-            _set(self.film, safe(error))
-
-    def _reports(self, run_id: str, reports: Mapping[str, str]) -> str:
-        links = [
-            f'<a href="{safe(self.services.media.url("report", run=run_id, path=path))}" '
-            'target="_blank" rel="noopener" style="color:var(--panel-primary-color);font-weight:600">'
-            f"Evaluation report on {safe(split)}</a>"
-            for split, path in reports.items()
-        ]
-        if links and self._watching is not None and self._watching.feed.details is not None:
-            run = self._watching.feed.details.run
-            source = run.tags.get(SOURCE) or run.run_id
-            address = safe(query(page="evaluate", run=source))
-            links.append(
-                f'<a href="{address}" style="color:var(--panel-primary-color);font-weight:600">'
-                "All of it, with every image, under Evaluate</a>"
-            )
-        return " &nbsp;&middot;&nbsp; ".join(links)
+    @property
+    def _section(self) -> Section | None:
+        """What is shown beside the curves; None: the curves."""
+        return self._sections.get(self.section.value)
 
     def _section_changed(self, _: Any) -> None:
         self._show_section()
@@ -269,28 +214,25 @@ class RunPage:
         self._pull()
 
     def _show_section(self) -> None:
-        for name, part in self._parts.items():
-            part.visible = name == self.section.value
-            if part.visible and part not in self.body:
-                # When it is first looked at: a tab pays for what the browser has.
-                self.body.append(part)
-        if self.section.value == "output" and self.run_id:
-            url = self.services.media.url("output", run=self.run_id, at=time.time())
-            style = "color:var(--panel-primary-color)"
-            self.download.object = f'<a href="{safe(url)}" style="{style}">Download the output</a>'
+        name = self.section.value
+        if name in SECTIONS and self.run_id:
+            if name not in self._sections:
+                self._sections[name] = SECTIONS[name](self.services)
+                self.body.append(self._sections[name].view)
+            self._sections[name].looked_at(self.run_id)
+        elif name == _CURVES and self.board.view not in self.body:
+            self.body.append(self.board.view)
+        self.board.view.visible = name == _CURVES
+        for key, one in self._sections.items():
+            one.view.visible = key == name
 
     def _keep(self) -> None:
         if self.run_id and not self._is_restoring:
-            shown = "" if self.section.value == "curves" else self.section.value
+            shown = "" if self.section.value == _CURVES else self.section.value
             self.context.keep("run", run=self.run_id, show=shown, **self.board.state)
 
     def _acted(self) -> None:
         self._seen, self._state = -1, None
-
-
-def _set(pane: Any, text: str) -> None:
-    if pane.object != text:
-        pane.object = text
 
 
 def _title(state: RunState) -> str:
@@ -299,19 +241,6 @@ def _title(state: RunState) -> str:
         RunState.LOST: "The run is lost",
         RunState.CANCELED: "The run was canceled",
     }.get(state, str(state))
-
-
-def _film(run_id: str, frames: Any, media: Any) -> str:
-    if not frames:
-        return (
-            "Pictures come with the first evaluation: the same images each time "
-            "(<code>tracking.num_images</code> of them)."
-        )
-    return (
-        '<p style="margin:0 0 10px;font-size:13px;opacity:.8">The same images at each evaluation: truth '
-        "left, prediction right; the newest is at the right end.</p>"
-        f"{filmstrip(run_id, frames, media)}"
-    )
 
 
 def _top(details: Details) -> str:

@@ -87,7 +87,7 @@ class Session:
         self._clock: Any = None
         self._openings: set[asyncio.Task[None]] = set()
         self._turn = 0
-        self._is_closed = False
+        self._is_closed = self._is_there = False
         self.current: Page | None = None
         self.router = Router(width=0, height=0, margin=0)
         self.context = Context(services, user, self, token)
@@ -112,10 +112,11 @@ class Session:
             sidebar=[self.menu],
             sidebar_width=220,
             header=[
-                pmui.Row(
-                    pn.Spacer(sizing_mode="stretch_width"),
-                    pmui.Typography(safe(user), variant="body2", margin=(10, 8)),
+                pn.pane.HTML(
+                    '<div style="text-align:right;font-size:14px;color:var(--panel-on-primary-color)">'
+                    f"{safe(user)}</div>",
                     sizing_mode="stretch_width",
+                    margin=(10, 8),
                 )
             ],
             main=[self.main, *hidden],
@@ -131,9 +132,7 @@ class Session:
         self.page.param.watch(
             lambda event: self.appearance.param.update(dark=event.new), "dark_theme"
         )
-        self.appearance.param.watch(
-            lambda event: self.page.param.update(dark_theme=event.new), "dark"
-        )
+        self.appearance.param.watch(self._turned, "dark")
 
     async def start(self) -> None:
         """Show the page that the address asked for: called when the browser is there."""
@@ -151,6 +150,8 @@ class Session:
             if former is not None and former is not page and hasattr(former, "leave"):
                 former.leave()
             await ready.wait()
+            self._is_there = True
+            self._turned()
             if turn != self._turn:
                 return
             self.current = page
@@ -211,6 +212,11 @@ class Session:
     async def _moved(self, event: Any) -> None:
         if event.new:
             self._begin(parsed(event.new[0]))
+
+    def _turned(self, _: Any = None) -> None:
+        """Be dark or light as the browser says; once it has put the page together, before it is lost."""
+        if self._is_there:
+            self.page.param.update(dark_theme=self.appearance.dark)
 
     def _begin(self, values: Mapping[str, str]) -> None:
         # In a task of its own: a handler that waits holds the document, and what the browser says with it.

@@ -62,11 +62,11 @@ class Actions:
         self.cancel.on_click(self._ask)
         self.resume.on_click(self._resume)
         self.clone.on_click(self._clone)
-        self.row = pmui.Row(
+        self.row = pn.Row(
             self.cancel,
             self.resume,
             self.clone,
-            sx={"flexWrap": "wrap", "gap": "4px"},
+            styles={"flex-wrap": "wrap", "gap": "4px"},
             sizing_mode="stretch_width",
         )
         self.view = pn.Column(self.row, self.why, self.command, sizing_mode="stretch_width")

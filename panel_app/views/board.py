@@ -78,19 +78,19 @@ class Board:
         self.smoothing: Any = pmui.FloatSlider(
             label="Smoothing", start=0, end=0.99, step=0.01, value=0.0, width=190, size="small"
         )
-        self.controls = pmui.Row(
+        self.controls = pn.Row(
             self.groups,
             self.log,
             self.smoothing,
             sizing_mode="stretch_width",
-            sx={"flexWrap": "wrap", "alignItems": "center", "gap": "4px 18px"},
+            styles={"flex-wrap": "wrap", "align-items": "center", "gap": "4px 18px"},
         )
         self.words = pn.pane.HTML("", margin=(24, 10))
         self._box = pn.FlexBox(
             sizing_mode="stretch_width", gap="14px", margin=(8, 10), align_items="stretch"
         )
         self._more: dict[str, Any] = {}
-        self._rest = pmui.Row(sx={"flexWrap": "wrap"})
+        self._rest = pn.Row(styles={"flex-wrap": "wrap"})
         self.view = pn.Column(
             Steady(width=0, height=0, margin=0),
             self.controls,

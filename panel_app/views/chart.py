@@ -118,6 +118,7 @@ class Chart:
             x_axis_type="log" if look.log_x else "linear",
             y_axis_type="log" if look.log_y else "linear",
             output_backend="canvas",
+            title=None,
         )
         self.plot = plot
         plot.toolbar.logo = None

@@ -116,7 +116,11 @@ def test_dark_is_remembered(page, server) -> None:
     page.context.clear_cookies()
     page.emulate_media(color_scheme="dark")
     page.reload()
-    page.wait_for_function("document.cookie.includes('lakesight_theme=dark')")
+    # A first visit is as the person's system is, without another one.
+    page.wait_for_function(
+        f"getComputedStyle(document.body).backgroundColor !== {light!r}"
+        " && document.cookie.includes('lakesight_theme=dark')"
+    )
     page.emulate_media(color_scheme="light")
     page.context.clear_cookies()
 

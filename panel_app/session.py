@@ -113,9 +113,9 @@ class Session:
             sidebar_width=220,
             header=[
                 pn.pane.HTML(
-                    '<div style="text-align:right;font-size:14px;color:var(--panel-on-primary-color)">'
-                    f"{safe(user)}</div>",
+                    f'<div style="text-align:right;font-size:14px;color:inherit">{safe(user)}</div>',
                     sizing_mode="stretch_width",
+                    styles={"color": "inherit"},
                     margin=(10, 8),
                 )
             ],

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import statistics
@@ -37,14 +38,18 @@ LONG = 1_000_000
 
 
 class Server:
-    """`lakesight app` over a ledger, in a process of its own."""
+    """`lakesight app` in a folder, in a process of its own, with the MLflow server that it starts."""
 
-    def __init__(self, uri: str, folder: Path) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
         """Start it and wait until it listens."""
         self.log = folder / "app.log"
-        words = [sys.executable, "-m", "panel_app", "--port", "0", "--tracking-uri", uri]
+        words = [sys.executable, "-m", "panel_app", "--port", "0", *arguments]
+        environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+        environment["LAKESIGHT_STATE_DIR"] = str(folder / "state")
         with self.log.open("w") as out:
-            self.process = subprocess.Popen(words, cwd=folder, stdout=out, stderr=out)
+            self.process = subprocess.Popen(
+                words, cwd=folder, stdout=out, stderr=out, env=environment
+            )
         while not (found := re.search(r"(http://127\S+)", self.log.read_text())):
             if self.process.poll() is not None:
                 raise RuntimeError(self.log.read_text())
@@ -174,25 +179,24 @@ def run(tabs: tuple[int, ...] = TABS) -> list[dict[str, Any]]:
     from mlflow import MlflowClient
 
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        database = folder / "mlruns.db"
-        uri = f"sqlite:///{database}"
-        client = MlflowClient(uri)
-        experiment = client.create_experiment("bench")
-        server = Server(uri, folder)
-        idle = server.rss_mb()
-        try:
-            for long, count in [*((False, n) for n in tabs), (True, 1), (True, 10)]:
-                run_id = client.create_run(experiment, run_name=f"{count}-{long}").info.run_id
-                if long:
-                    long_run(database, run_id, KEYS[0])
+    for long, count in [*((False, n) for n in tabs), (True, 1), (True, 10)]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            database = folder / "mlruns.db"
+            uri = f"sqlite:///{database}"
+            client = MlflowClient(uri)
+            run_id = client.create_run(client.create_experiment("bench")).info.run_id
+            if long:
+                long_run(database, run_id, KEYS[0])
+            # A server of its own: tabs that were closed are kept for a minute.
+            server = Server(folder)
+            idle = server.rss_mb()
+            try:
                 logger = Logger(uri, run_id, LONG if long else 0)
                 logger.start()
                 got = asyncio.run(watched(server, run_id, count, logger))
                 logger.ended.set()
                 logger.join()
-                client.set_terminated(run_id)
                 what = f"{count} tabs" + (", a run of 1M points" if long else "")
                 print(json.dumps({"what": what, **got}), file=sys.stderr, flush=True)
                 rows.append(
@@ -207,8 +211,8 @@ def run(tabs: tuple[int, ...] = TABS) -> list[dict[str, Any]]:
                         f"{100 * got['arrived_share']:.0f} % of the points arrived while measured",
                     }
                 )
-        finally:
-            server.stop()
+            finally:
+                server.stop()
     return rows
 
 

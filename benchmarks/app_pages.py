@@ -63,7 +63,7 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
         uri = f"sqlite:///{name}/mlruns.db"
         filled(uri)
-        server = Server(uri, Path(name))
+        server = Server(Path(name))
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
             paints = [_first_paint(browser, server.url) for _ in range(5)]

@@ -10,11 +10,12 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from cvcore.errors import LakesightError
 from cvcore.metrics import server
-from cvcore.metrics.stream import MOST, MetricReader, Points, joined
+from cvcore.metrics.past import Past
+from cvcore.metrics.stream import MOST, MetricReader, joined
 from launch.errors import UnknownRun
 from panel_app.background.curve import Curve
 from panel_app.background.logtail import LogTail
@@ -27,6 +28,8 @@ _STATUS_S = 1.5
 _AGAIN_S = 20.0
 """So often a curve is read once more from its start: a lower step that came late moves no newest point."""
 _LONGEST_PAUSE_S = 15.0
+_PAST_S = 0.2
+"""So long a round reads of the past: new points wait for it."""
 _EVERYTHING = frozenset[str]()
 
 
@@ -68,7 +71,7 @@ class Feed:
         self._reader, self._details, self._most = reader, details, most_points
         self._wanted: Counter[frozenset[str]] = Counter()
         self._readers_of_output = 0
-        self._backfills: dict[str, tuple[Iterator[Points], list[Points]]] = {}
+        self._pasts: dict[str, Past] = {}
         self._again: list[str] = []
         self._seen: dict[str, tuple[int, int, float]] = {}
         self._status_at = self._again_at = float("-inf")
@@ -214,32 +217,32 @@ class Feed:
         elif len(points) >= MOST:
             curve.is_whole = False
             if sum(map(len, self.curves.values())) < self._most:
-                self._backfills[key] = (self._reader().pages(self.run_id, key), [])
+                self._pasts[key] = Past(self._reader(), self.run_id, key, points)
         curve.add(points)
         self.curves[key] = curve
         self._seen[key] = mark
         self.version += 1
 
     def _backfill(self) -> bool:
-        """Read one more part of one long curve; return whether none is left."""
-        if not self._backfills:
+        """Read a little more of one long curve; return whether nothing is left of any."""
+        if not self._pasts:
             return True
-        key, (pages, parts) = next(iter(self._backfills.items()))
-        part = next(pages, None)
-        if part is not None:
-            parts.append(part)
-            return False
-        del self._backfills[key]
+        key, past = next(iter(self._pasts.items()))
+        until = time.monotonic() + _PAST_S
+        while past.read():
+            if time.monotonic() >= until:
+                return False
+        del self._pasts[key]
         curve = self.curves[key]
         # Points that came while the parts were read are here, not in them.
-        late = joined(parts)
+        late = past.points()
         since = int(late.steps[-1]) if len(late) else -1
         curve.replace(joined([late, self._reader().after(self.run_id, key, since)]))
         curve.is_whole = True
         # Also where every point was in the sample: it is no sample any more.
         curve.version += 1
         self.version += 1
-        return not self._backfills
+        return not self._pasts
 
     def _read_again(self, now: float) -> bool:
         """Now and then, and at the end, see whether lower steps came late; one curve a round."""

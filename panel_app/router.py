@@ -6,12 +6,14 @@ click opens a tab. Panel's own `Location` does not hear the Back button.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 import param
+
+from panel_app.views.script import SAY
 
 MAX_LENGTH = 6_000
 """Of a value: a long recipe fits, and the whole request stays below the server's limit."""
@@ -65,20 +67,21 @@ class Links(pn.custom.JSComponent):
 
 
 class Router(pn.custom.JSComponent):
-    """The query of the address, both ways."""
+    """The query of the address, both ways.
 
-    went = param.List(default=[], doc="A query that a link or Back leads to, and a number.")
+    Where a link or Back leads comes as a message: a parameter's value would wait 50 ms in Panel.
+    """
+
     shown = param.List(default=[], doc="A query for the address, whether Back returns, a number.")
     heading = param.String(default="", doc="The title of the browser's tab.")
 
     _esm = (
-        """
-    export function render({model}) {"""
+        SAY
+        + """
+    export function render({model, view}) {"""
         + _FOLLOWED
         + """
-      // The same link twice is a change too: the page may have moved by itself in between.
-      let number = 0
-      const go = (query) => { model.went = [query, ++number] }
+      const go = speaker(model, view)
       const follow = (event) => {
         const href = followed(event)
         if (!href) return
@@ -105,6 +108,20 @@ class Router(pn.custom.JSComponent):
     }
     """
     )
+
+    def __init__(self, moved: Callable[[dict[str, str]], None], **params: Any) -> None:
+        """Be at no address yet.
+
+        Args:
+            moved: told the values of the query that a link or Back leads to.
+            params: as of every component.
+        """
+        super().__init__(**params)
+        self._moved = moved
+
+    def _handle_msg(self, data: Any) -> None:
+        if isinstance(data, str):
+            self._moved(parsed(data))
 
     def push(self, query: str) -> None:
         """Show an address; Back returns to the one before."""

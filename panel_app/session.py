@@ -19,7 +19,7 @@ from panel_app.identity import no_token
 from panel_app.navigation import ENTRIES, PAGES
 from panel_app.pages.base import Page, heading, notice
 from panel_app.reconnect import Reconnect
-from panel_app.router import CUT, Router, is_too_long, parsed, query
+from panel_app.router import CUT, Router, is_too_long, query
 from panel_app.safe import safe
 from panel_app.services import Services
 from panel_app.theme import Theme
@@ -89,7 +89,7 @@ class Session:
         self._turn = 0
         self._is_closed = self._is_there = False
         self.current: Page | None = None
-        self.router = Router(width=0, height=0, margin=0)
+        self.router = Router(self._begin, width=0, height=0, margin=0)
         self.context = Context(services, user, self, token)
         self.shown = [entry for entry in ENTRIES if entry.label]
         self.menu = pmui.MenuList(
@@ -128,7 +128,6 @@ class Session:
             # The kit's notes paint the body too: without the theme, with the kit's own colours.
             notes.theme_config = theme.mui()
         self._mark(PAGES.get(wanted.get("page", ENTRIES[0].key)))
-        self.router.param.watch(self._moved, "went")
         self.page.param.watch(
             lambda event: self.appearance.param.update(dark=event.new), "dark_theme"
         )
@@ -208,10 +207,6 @@ class Session:
         notes = pn.state.notifications
         if notes is not None:
             notes.send(text, duration=6_000, type=severity)
-
-    async def _moved(self, event: Any) -> None:
-        if event.new:
-            self._begin(parsed(event.new[0]))
 
     def _turned(self, _: Any = None) -> None:
         """Be dark or light as the browser says; once it has put the page together, before it is lost."""

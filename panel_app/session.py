@@ -10,6 +10,7 @@ from typing import Any, cast
 import panel as pn
 import panel_material_ui as pmui
 from panel.io.callbacks import PeriodicCallback
+from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page as Shell
 
 from cvcore.errors import did_you_mean
@@ -123,6 +124,10 @@ class Session:
             dark_theme=dark,
             meta_apple_touch_icon=None,
         )
+        # The kit has each page follow whether any session of the process is at work: what one person clicks
+        # would be computed for every tab, and sent to it.
+        with edit_readonly(self.page):
+            self.page.busy = False
         notes = cast("Any", pn.state.notifications)
         if notes is not None:
             # The kit's notes paint the body too: without the theme, with the kit's own colours.
@@ -169,7 +174,7 @@ class Session:
     async def refresh(self) -> None:
         """Read again what the page shows; a read that takes long is not begun twice."""
         page = self.current
-        if page is None or self._busy is page:
+        if page is None or self._busy is page or _is_left():
             return
         self._busy = page
         try:
@@ -253,3 +258,10 @@ class Session:
     def _fault(self, where: str, error: Exception) -> None:
         log.error("the page %s has a fault", where, exc_info=error)
         self.context.tell("This page has a fault. The log of the app has it.", "error")
+
+
+def _is_left() -> bool:
+    """Whether the browser is gone: its session is kept for a minute, and must not cost the others."""
+    context: Any = pn.state.curdoc.session_context if pn.state.curdoc else None
+    session = getattr(context, "session", None)
+    return session is not None and session.connection_count == 0

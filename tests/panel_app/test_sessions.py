@@ -10,6 +10,7 @@ import weakref
 import pytest
 
 from panel_app import app
+from panel_app.pages.history import HistoryPage
 from panel_app.server import Settings, make_server
 
 DIGITS = "data%3Ddigits+data.num_train%3D12+data.num_val%3D10+data.num_test%3D10"
@@ -92,3 +93,59 @@ def test_closed_sessions_are_freed(page, ledger, tmp_path, monkeypatch: pytest.M
     gc.collect()
     assert len(kept) >= 28
     assert [ref() for ref in kept] == [None] * len(kept)
+
+
+@pytest.mark.ui
+@pytest.mark.slow
+def test_a_closed_tab_reads_no_more(page, ledger, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("LAKESIGHT_STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(HistoryPage, "period_ms", 100)
+    reads = []
+    refresh = HistoryPage.refresh
+
+    async def counted(self: HistoryPage) -> None:
+        reads.append(time.monotonic())
+        await refresh(self)
+
+    monkeypatch.setattr(HistoryPage, "refresh", counted)
+    running = Running(ledger[0], lifetime_ms=60_000)
+    try:
+        page.goto(f"{running.url}?page=history")
+        page.get_by_text("3 runs").first.wait_for()
+        end = time.monotonic() + 30
+        while len(reads) < 5 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert len(reads) >= 5
+        page.goto("about:blank")
+        (session,) = running.server.get_sessions()
+        while session.connection_count and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(0.3)
+        before = len(reads)
+        time.sleep(1)
+        assert running.server.get_sessions() == [session]
+        assert len(reads) == before
+    finally:
+        running.stop()
+
+
+@pytest.mark.ui
+@pytest.mark.slow
+def test_what_one_tab_does_is_no_work_for_another(page, server) -> None:
+    frames = []
+    page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda _: frames.append(socket.url))
+    )
+    page.goto(f"{server.url}?page=nope")
+    page.get_by_text("There is no such page").first.wait_for()
+    page.wait_for_timeout(3_000)
+    other = page.context.browser.new_page()
+    other.goto(f"{server.url}?page=history")
+    other.get_by_text("3 runs").first.wait_for()
+    before = len(frames)
+    for name in ("Train", "History", "Train", "History"):
+        other.get_by_role("link", name=name).first.click()
+        other.get_by_role("heading", name=name).first.wait_for()
+    other.close()
+    assert before > 0
+    assert len(frames) == before

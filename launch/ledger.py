@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from launch.tags import (
     STARTED_AT,
     STATE,
 )
+
+_PAGE = 500
 
 
 class Ledger:
@@ -172,27 +174,47 @@ class Ledger:
         Raises:
             LaunchError: the server does not answer.
         """
+        runs: list[LedgerRun] = []
+        for page in self.pages(experiment, submitted, kind, size=min(limit, _PAGE)):
+            runs += page
+            if len(runs) >= limit:
+                break
+        return runs[:limit]
+
+    def pages(
+        self, experiment: str = "", submitted: bool = True, kind: str = "", size: int = _PAGE
+    ) -> Iterator[list[LedgerRun]]:
+        """Give all runs in parts, newest first.
+
+        Args:
+            experiment: only those of this experiment.
+            submitted: only those that a launcher has.
+            kind: only those of this kind, e.g. batch; "": all.
+            size: most runs of a part.
+
+        Raises:
+            LaunchError: the server does not answer.
+        """
         wanted = f"tags.`{GENERATION}` != ''" if submitted else ""
         if kind:
             wanted = f"tags.`{KIND}` = '{kind}'"
         with self._asked():
             found = self.client.search_experiments()
-            names = {e.experiment_id: e.name for e in found if experiment in ("", e.name)}
-            runs: list[Any] = []
-            token = None
-            while names and len(runs) < limit:
+        names = {e.experiment_id: e.name for e in found if experiment in ("", e.name)}
+        token = None
+        while names:
+            with self._asked():
                 page = self.client.search_runs(
                     list(names),
                     filter_string=wanted,
-                    max_results=min(limit - len(runs), 500),
+                    max_results=size,
                     order_by=["attributes.start_time DESC"],
                     page_token=token,
                 )
-                runs += page
-                token = page.token
-                if not token:
-                    break
-        return [of_mlflow(run, names[run.info.experiment_id]) for run in runs]
+            yield [of_mlflow(run, names[run.info.experiment_id]) for run in page]
+            token = page.token
+            if not token:
+                return
 
     def get(self, run_id: str) -> LedgerRun:
         """Return a run.

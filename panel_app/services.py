@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cvcore.metrics.stream import MetricReader
@@ -17,6 +17,7 @@ from launch.ledger_run import LedgerRun
 from launch.watch import Watch
 from panel_app.artifacts import Artifacts
 from panel_app.background.hub import Hub
+from panel_app.background.older import NEWEST, Older
 from panel_app.media import Answer, Media
 from panel_app.roots import Roots
 from panel_app.rows import Details, Row, row
@@ -56,6 +57,7 @@ class Services:
         self.hub = Hub(self.reader, self.details)
         self._lock = threading.Lock()
         self._rows: list[Row] | None = None
+        self._older = Older(self._pages)
         self._stale_at = float("-inf")
 
     def reader(self) -> MetricReader:
@@ -70,7 +72,7 @@ class Services:
         return known
 
     def rows(self) -> list[Row]:
-        """Return all runs, newest first, at most two seconds old.
+        """Return all runs, newest first; the newest thousand are at most some seconds old, others minutes.
 
         Raises:
             LaunchError: the tracking server does not answer.
@@ -90,6 +92,7 @@ class Services:
     def renew_rows(self) -> None:
         """Have the next `rows` read again: something was done to a run."""
         self._stale_at = float("-inf")
+        self._older.renew()
 
     def details(self, run_id: str) -> Details:
         """Return a run.
@@ -117,7 +120,12 @@ class Services:
         return Answer(to_csv(found).encode(), "text/csv; charset=utf-8", "lakesight-runs.csv")
 
     def _read_rows(self) -> list[Row]:
-        runs = self.ledger.runs(submitted=False)
+        return self._older.joined(self._shown(self.ledger.runs(limit=NEWEST, submitted=False)))
+
+    def _pages(self) -> Iterator[list[Row]]:
+        return (self._shown(page) for page in self.ledger.pages(submitted=False))
+
+    def _shown(self, runs: list[LedgerRun]) -> list[Row]:
         told = Watch(self.ledger).look([run for run in runs if run.is_submitted])
         now_s = time.time()
         return [row(run, told.get(run.run_id, run.status), now_s) for run in runs]

@@ -17,3 +17,11 @@ def test_links_lead_somewhere(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert missing == []
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    shown = [name for text in texts for name in re.findall(r"([\w.-]+\.png)\)", text)]
+    taken = [picture.name for picture in (ROOT / "docs/images").rglob("*.png")]
+    assert taken
+    assert sorted(set(taken) - set(shown)) == []

@@ -15,6 +15,7 @@ from launch.clock import Clock, SystemClock
 from launch.errors import SubmitError, UnknownRun
 from launch.local.files import CANCELED, Job, JobFiles, Progress
 from launch.local.queue import Queue, Ticket
+from launch.stack import require_torch
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _PART = 1 << 20
@@ -41,6 +42,7 @@ class LocalLauncher:
             raise SubmitError(
                 f"{spec.run_id!r} can't be a run's id: letters, digits, _ and -, at most 128."
             )
+        require_torch("A run on this machine", SubmitError)
         files = JobFiles(spec.folder)
         kind, num = self.queue.machine().needs(spec)
         with self.queue.locked():

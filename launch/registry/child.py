@@ -12,6 +12,7 @@ from typing import Any
 
 from cvcore.cli.parent import VARIABLE
 from launch.registry.errors import RegistryError
+from launch.stack import require_torch
 
 TIMEOUT_S = 3 * 3600.0
 _USER_FAULT = 2
@@ -35,8 +36,9 @@ def run(
         timeout_s: how long it may take, seconds.
 
     Raises:
-        RegistryError: it failed; says what the process said.
+        RegistryError: it failed, and what the process said; or there is no torch here.
     """
+    require_torch(f"{what[:1].upper()}{what[1:]}", RegistryError)
     process = subprocess.Popen(  # noqa: S603 (our own module)
         [sys.executable, "-m", *words],
         stdin=subprocess.PIPE,

@@ -47,6 +47,7 @@ from launch.serving.types import (
     check_shares,
     missing,
 )
+from launch.stack import require_torch
 
 PLACE = "local"
 _START_S = 20.0
@@ -89,6 +90,7 @@ class LocalEndpoints:
     @endpoint_deed("deploy")
     def deploy(self, wish: Wish) -> Endpoint:
         """Create or change an endpoint; see `Endpoints`."""
+        require_torch("An endpoint on this machine", EndpointError)
         files = EndpointFiles(self.root / check_name(wish.name))
         model = WantedModel(wish.model.served_name, wish.model, dict(wish.environment))
         with files.changing():

@@ -25,6 +25,7 @@ from tornado.web import RequestHandler
 from tornado.websocket import WebSocketClosedError
 
 from cvcore.errors import ConfigError
+from panel_app import deeds
 from panel_app.app import create_app
 from panel_app.appearance import COOKIE
 from panel_app.guard import MAX_BODY_BYTES, MAX_MESSAGE_BYTES, guard, loopback_hosts
@@ -40,6 +41,9 @@ from panel_app.up import keep_noting
 
 _SESSION_LIFETIME_MS = 60_000
 """How long the session of a closed page is kept, so that a short loss of the network shows nothing."""
+
+_HAND_OVER_S = 8.0
+"""So long the end waits for what is being handed over; the platform kills after 15 s."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,8 @@ def serve(settings: Settings) -> int:
         webbrowser.open(url)
     loop.start()
     server.stop(wait=False)
+    # Before its ledger ends.
+    deeds.wait(_HAND_OVER_S)
     tracking.stop()
     _say("ended")
     # A read of a slow tracking server in a thread must not hold the process up.

@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from cvcore.errors import LakesightError
+from panel_app import deeds
 from panel_app.context import Context
 from panel_app.pages.base import heading, notice
 from panel_app.rows import Row
@@ -236,7 +237,7 @@ class HistoryPage:
         ids = list(self.table.selected)
         self.dialog.open = False
         try:
-            await asyncio.to_thread(self._label, ids, tags, gone)
+            await deeds.do(self._label, ids, tags, gone)
         except LakesightError as error:
             self.context.tell(str(error), "error")
             return

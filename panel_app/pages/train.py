@@ -13,6 +13,7 @@ from cvcore.config.overrides import assign
 from cvcore.errors import LakesightError
 from launch.base import RunState
 from launch.submit import Submitter
+from panel_app import deeds
 from panel_app.background.feed import Feed
 from panel_app.background.hub import Watching
 from panel_app.context import Context
@@ -180,7 +181,7 @@ class TrainPage:
         self.demo.disabled = True
         words = [*_DEMO, assign("tracking.uri", self.services.ledger.uri)]
         try:
-            done = await asyncio.to_thread(Submitter(user=self.context.user).submit, words)
+            done = await deeds.do(Submitter(user=self.context.user).submit, words)
         except LakesightError as error:
             self.context.tell(str(error), "error")
             return

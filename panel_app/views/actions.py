@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from launch.ledger import Ledger
 from launch.ledger_run import LedgerRun
 from launch.submit import Submitter
 from launch.tags import KIND
+from panel_app import deeds
 from panel_app.context import Context
 from panel_app.router import query
 from panel_app.rows import Details, overrides
@@ -188,7 +188,7 @@ class Actions:
         assert self._details is not None
         services, run_id = self.context.services, self._details.run.run_id
         try:
-            await asyncio.to_thread(work)
+            await deeds.do(work)
         except LakesightError as error:
             self.context.tell(str(error), "error")
         else:

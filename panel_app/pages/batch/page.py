@@ -9,6 +9,7 @@ from typing import Any
 import panel as pn
 
 from cvcore.errors import LakesightError
+from panel_app import deeds
 from panel_app.batch import batches
 from panel_app.batch.batches import Batch
 from panel_app.context import Context
@@ -111,7 +112,7 @@ class BatchPage:
         self.words.say("Handing it over ...")
         try:
             job, more, place = self.form.job(), self.form.overrides(), self.form.place
-            run_id = await asyncio.to_thread(
+            run_id = await deeds.do(
                 batches.start, self.services, job, place, more, self.context.user
             )
         except LakesightError as error:

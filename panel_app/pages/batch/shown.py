@@ -11,6 +11,7 @@ import panel as pn
 
 from cvcore.errors import LakesightError
 from launch.base import RunState
+from panel_app import deeds
 from panel_app.batch import batches
 from panel_app.batch.batches import Batch
 from panel_app.batch.results import Results
@@ -204,10 +205,10 @@ class Shown:
         self.cancel.disabled = self.resume.disabled = True
         try:
             if what == "cancel":
-                await asyncio.to_thread(batches.cancel, batch, user)
+                await deeds.do(batches.cancel, batch, user)
                 self.context.tell("The batch was asked to stop; what is done stays.", "success")
             else:
-                await asyncio.to_thread(batches.go_on, services, batch, user)
+                await deeds.do(batches.go_on, services, batch, user)
                 self.context.tell("It goes on with the images that have no answer yet.", "success")
         except LakesightError as error:
             self.context.tell(str(error), "error")

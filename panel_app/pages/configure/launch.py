@@ -13,6 +13,7 @@ from cvcore.config.overrides import assign
 from cvcore.errors import LakesightError
 from cvcore.metrics.mlflow_run import DEFAULT_URI
 from launch.ledger import absolute
+from panel_app import deeds
 from panel_app.context import Context
 from panel_app.forms.editor import Editor
 from panel_app.forms.spec import label_of
@@ -70,7 +71,7 @@ class Launch:
     async def _go(self) -> None:
         self.button.param.update(disabled=True, label="Launching ...")
         try:
-            done = await asyncio.to_thread(self._submit, self.editor.overrides())
+            done = await deeds.do(self._submit, self.editor.overrides())
         except LakesightError as error:
             self.words.say("Not launched", str(error), "error")
             return

@@ -15,6 +15,7 @@ from launch.serving.cost import cost
 from launch.serving.deploy import deploy, serving_conf
 from launch.serving.places import get_place, has_workspace
 from launch.serving.types import check_name
+from panel_app import deeds
 from panel_app.commands import command
 from panel_app.context import Context
 from panel_app.forms.fields import from_text, spec_of, to_text
@@ -218,7 +219,7 @@ class DeployForm:
             )  # fmt: skip
 
         try:
-            made = await asyncio.to_thread(go)
+            made = await deeds.do(go)
         except (LakesightError, OSError) as error:
             self.words.say("Not deployed", str(error), "error")
             return

@@ -16,6 +16,7 @@ from launch.serving.local.requests_log import Traffic, traffic
 from launch.serving.places import get_place
 from launch.serving.snippets import curl, python
 from launch.serving.types import Endpoint, EndpointState
+from panel_app import deeds
 from panel_app.commands import command
 from panel_app.context import Context
 from panel_app.errands.errands import Errands
@@ -244,7 +245,7 @@ class One:
         said = command(self.context.services, "endpoints", kind, one.name, *words, tracking=False)
 
         async def go() -> None:
-            await asyncio.to_thread(
+            await deeds.do(
                 self.errands.start,
                 kind,
                 {"place": one.place, "name": one.name, **more},
@@ -263,7 +264,7 @@ class One:
 
         async def go() -> None:
             with acting(self.context.user):
-                await asyncio.to_thread(lambda: work(get_place(one.place)))
+                await deeds.do(lambda: work(get_place(one.place)))
             self.context.tell(said, "success")
             await self._changed()
 

@@ -23,6 +23,7 @@ from launch.evaluation.submit import command, submit
 from launch.ledger_run import LedgerRun
 from launch.tags import FOLDER
 from launch.watch import Watch
+from panel_app import deeds
 from panel_app.batch.batches import HERE, PLACES
 from panel_app.context import Context
 from panel_app.data.choice import readers_of, require_allowed
@@ -167,7 +168,7 @@ class Start:
         self.go.disabled = True
         try:
             model, split, overrides = self._words()
-            one = await asyncio.to_thread(self._submit, model, split, overrides)
+            one = await deeds.do(self._submit, model, split, overrides)
         except LakesightError as error:
             self.words.objects = [notice("The evaluation was not started", str(error), "error")]
         else:
@@ -239,7 +240,7 @@ class Start:
         async def stop(_: Any) -> None:
             cancel.disabled = True
             try:
-                await asyncio.to_thread(cancel_run, run, self.context.user)
+                await deeds.do(cancel_run, run, self.context.user)
             except LakesightError as error:
                 self.context.tell(str(error), "error")
             else:

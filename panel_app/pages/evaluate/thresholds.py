@@ -14,6 +14,7 @@ import param
 from cvcore.errors import LakesightError
 from cvcore.evaluate.operating import Counts, total
 from cvcore.serve import artifact
+from panel_app import deeds
 from panel_app.context import Context
 from panel_app.evaluate.study import Study
 from panel_app.pages.base import notice
@@ -177,7 +178,7 @@ class ThresholdStudio:
             return
         chosen = dict(zip(study.labels.names, self.now, strict=True))
         try:
-            await asyncio.to_thread(artifact.set_class_thresholds, folder, chosen)
+            await deeds.do(artifact.set_class_thresholds, folder, chosen)
         except (OSError, LakesightError) as error:
             self.words.objects = [notice("The thresholds can't be saved", str(error), "error")]
             return

@@ -11,6 +11,7 @@ import panel as pn
 
 from cvcore.errors import ConfigError, LakesightError
 from launch.registry.registry import ModelVersion
+from panel_app import deeds
 from panel_app.commands import command
 from panel_app.context import Context
 from panel_app.errands.errands import Errands
@@ -119,7 +120,7 @@ class Export:
             **self.form.values,
         }
         try:
-            await asyncio.to_thread(
+            await deeds.do(
                 self.errands.start,
                 "export",
                 arguments,

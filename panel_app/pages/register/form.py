@@ -13,6 +13,7 @@ from cvcore.errors import ConfigError, LakesightError
 from cvcore.serve.register.names import check_alias, check_name
 from launch.registry.promote import CHAMPION
 from launch.registry.register import NUM_IMAGES
+from panel_app import deeds
 from panel_app.commands import command
 from panel_app.context import Context
 from panel_app.errands.errands import Errands
@@ -165,7 +166,7 @@ class RegisterForm:
             "tracking_uri": services.ledger.uri,
         }
         try:
-            await asyncio.to_thread(
+            await deeds.do(
                 self.errands.start,
                 "register",
                 arguments,

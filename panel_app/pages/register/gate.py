@@ -13,6 +13,7 @@ from cvcore.serve.gate.policy import DEFAULT, policies
 from cvcore.serve.gate.verdict import Verdict
 from launch.registry.promote import CHAMPION, history, rollback
 from launch.registry.registry import ModelVersion
+from panel_app import deeds
 from panel_app.commands import command
 from panel_app.context import Context
 from panel_app.errands.errands import Errands
@@ -185,7 +186,7 @@ class Gate:
             "tracking_uri": self.context.services.ledger.uri,
         }
         what = "Judge" if dry else "Promote"
-        await asyncio.to_thread(
+        await deeds.do(
             self.errands.start,
             "promote",
             arguments,
@@ -197,7 +198,7 @@ class Gate:
 
     async def _roll_back(self, version: ModelVersion) -> None:
         try:
-            done = await asyncio.to_thread(
+            done = await deeds.do(
                 lambda: rollback(self.models.registry(), version.model, by=self.context.user)
             )
         except LakesightError as error:
